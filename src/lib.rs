@@ -1,0 +1,24 @@
+//! peerflix: type a magnet link, watch the film.
+
+// -- pure --
+pub mod bitfield;
+pub mod choker;
+pub mod layout;
+pub mod scheduler;
+pub mod units;
+
+// -- shells --
+pub mod net;
+pub mod read;
+pub mod source;
+pub mod store;
+pub mod swarm;
+pub mod torrent;
+
+// -- faces --
+pub mod http;
+pub mod player;
+pub mod tui;
+
+pub mod app;
+pub mod cli;
