@@ -557,6 +557,9 @@ impl Scheduler {
         if jumped || before != after || self.plan.is_old(now) {
             self.replan(now);
         }
+        if waiting && (jumped || !before.1 || before.0 != after.0) {
+            self.make_way(now);
+        }
     }
 
     fn is_wanted(&self, piece: PieceIndex) -> bool {
@@ -598,11 +601,14 @@ impl Scheduler {
         let pause = if self.in_flight == 0 && self.readers.is_empty() {
             Duration::from_secs(10)
         } else if self.is_someone_waiting() {
-            self.patience(now)
+            hot_swap::WATCH_EVERY
         } else {
             Duration::from_millis(250)
         };
-        self.next_look_at = now + pause;
+        // Inputs must not push the next look away.
+        if self.next_look_at <= now || self.next_look_at > now + pause {
+            self.next_look_at = now + pause;
+        }
         self.next_look_at
     }
 

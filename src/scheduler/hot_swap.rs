@@ -17,7 +17,7 @@ const SILENCE: Duration = Duration::from_secs(2);
 /// And dropped after this.
 const LONG_SILENCE: Duration = Duration::from_secs(60);
 /// While someone waits, late blocks are looked for this often.
-const WATCH_EVERY: Duration = Duration::from_millis(10);
+pub(super) const WATCH_EVERY: Duration = Duration::from_millis(10);
 
 /// A block in flight that would be here sooner from someone else.
 struct Late {
@@ -29,11 +29,6 @@ struct Late {
 }
 
 impl Scheduler {
-    /// How long to wait at the most before late blocks are looked for again.
-    pub(super) fn patience(&self, _now: Timestamp) -> Duration {
-        WATCH_EVERY
-    }
-
     /// Takes late blocks of the most urgent pieces to faster peers.
     pub(super) fn hot_swap(&mut self, now: Timestamp) {
         if self.readers.is_empty() {

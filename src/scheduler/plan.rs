@@ -86,12 +86,11 @@ impl Scheduler {
         self.plan =
             Plan { urgent: pieces.partition_point(|p| p.deadline <= urgent_until), pieces, made_at: now };
         self.epoch += 1;
-        self.make_way(now);
     }
 
     /// A reader waits for something that nobody was asked for: whatever is in flight for later makes way, in this very
     /// moment. (A block that was sent before its cancel came is still welcome.)
-    fn make_way(&mut self, now: Timestamp) {
+    pub(super) fn make_way(&mut self, now: Timestamp) {
         let heads: Vec<_> =
             self.readers.iter().filter(|r| r.waiting && r.head < r.span.end()).map(|r| r.head).collect();
         let neglected = heads.iter().any(|&head| {
