@@ -31,13 +31,11 @@ impl Offer {
     /// Seconds between two moments in which it serves.
     fn open_time(&self, from: f64, until: f64) -> f64 {
         let Some((first, length, every)) = self.closed else { return until - from };
-        let mut open = until - from;
-        let mut begins = first;
-        while begins < until {
-            open -= ((begins + length).min(until) - begins.max(from)).max(0.0);
-            begins += every;
-        }
-        open
+        let closed_until = |moment: f64| {
+            let since = (moment - first).max(0.0);
+            (since / every).floor() * length + (since % every).min(length)
+        };
+        until - from - (closed_until(until) - closed_until(from))
     }
 
     /// Bytes that so many seconds of sending come to: at most a window each round trip, and windows double.

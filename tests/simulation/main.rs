@@ -23,6 +23,7 @@ use report::Row;
 fn table() {
     let Some(seeds) = std::env::var("SIM_TABLE").ok().and_then(|seeds| seeds.parse().ok()) else { return };
     let only = std::env::var("SIM_ONLY").unwrap_or_default();
+    std::panic::set_hook(Box::new(|panic| eprintln!("{panic}")));
     println!("{}", report::HEAD);
     for scenario in scenarios::all().iter().filter(|scenario| scenario.story.contains(&only)) {
         // A breach of the contract ends the run, but not the table.

@@ -13,7 +13,7 @@ pub struct Limits {
     /// Median and worst of all seeks, as multiples of their bounds.
     pub seek: f64,
     pub worst: f64,
-    /// Seconds of standing still, in any run.
+    /// Seconds of standing still beyond what physics cannot avoid (`World::due`), in any run.
     pub stall: f64,
     /// Bytes that came and were of no use, as a share of all that came, over all runs.
     pub waste: f64,

@@ -180,7 +180,7 @@ fn forgotten_readers() -> Scenario {
 fn small_steps() -> Scenario {
     let mut steps = vec![Step::Background(true), open(0, 0.3), Step::Ready(Measure::Start, 0), Step::Wait(2.0)];
     for step in 1..=12 {
-        let share = 0.3 + f64::from(step) * 0.02 - if step % 3 == 0 { 0.03 } else { 0.0 };
+        let share = 0.3 + f64::from(step) * 0.05 - if step % 3 == 0 { 0.07 } else { 0.0 };
         steps.push(Step::Seek { player: 0, at: At::Share(share) });
         steps.push(Step::Ready(Measure::Seek, 0));
         steps.push(Step::Wait(1.5));
