@@ -76,11 +76,21 @@ impl Peer {
         if self.snubbed {
             return 1;
         }
-        if !self.estimate.is_tried() {
-            return FRESH_QUEUE.min(most);
-        }
         let on_the_way = self.estimate.rate().over(self.estimate.latency()).0.div_ceil(u64::from(BLOCK));
-        (on_the_way as u32).saturating_add(SPARE).min(most)
+        let wanted =
+            if self.estimate.is_tried() { (on_the_way as u32).saturating_add(SPARE) } else { FRESH_QUEUE };
+        // One more for each block that came: at most twice as many each round trip, as TCP itself begins.
+        wanted.min(FRESH_QUEUE.saturating_add(self.estimate.answers())).min(most)
+    }
+
+    /// How many of the blocks in flight are likely to be on the line within `round_trip`: what queues at a slow peer, or
+    /// is owed by a silent one, takes nothing of the line.
+    pub(super) fn on_the_line(&self, now: Timestamp, round_trip: Duration) -> u32 {
+        if self.lateness(now) > self.estimate.patience() + round_trip {
+            return 0;
+        }
+        let soon = self.estimate.rate().over(round_trip).0.div_ceil(u64::from(BLOCK)) as u32 + 1;
+        soon.min(self.queue.len() as u32)
     }
 
     pub(super) fn has_room(&self) -> bool {

@@ -9,7 +9,8 @@ const MIB: u32 = 1 << 20;
 
 /// What bench/compare.py does: start, settle, six seeks with a second between, fifteen seconds of film.
 fn evening() -> Vec<Step> {
-    let mut steps = vec![Step::Background(true), Step::Fetch(Measure::Start, At::Share(0.0)), Step::Wait(3.0)];
+    let mut steps =
+        vec![Step::Background(true), Step::Fetch(Measure::Start, At::Share(0.0)), Step::Wait(3.0)];
     for _ in 0..6 {
         steps.push(Step::Fetch(Measure::Seek, At::Somewhere(0.15, 0.97)));
         steps.push(Step::Wait(1.0));

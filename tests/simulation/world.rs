@@ -469,8 +469,10 @@ impl World {
 
     fn grow(&mut self, seed: usize) {
         let Have::Growing { seconds: every, .. } = self.seeds[seed].group.have else { return };
-        let missing: Vec<_> =
-            (0..self.layout.pieces()).map(PieceIndex).filter(|piece| !self.seeds[seed].have.has(*piece)).collect();
+        let missing: Vec<_> = (0..self.layout.pieces())
+            .map(PieceIndex)
+            .filter(|piece| !self.seeds[seed].have.has(*piece))
+            .collect();
         if missing.is_empty() || self.seeds[seed].gone {
             return;
         }
@@ -548,7 +550,8 @@ impl World {
             rate: seed.rate * seed.group.open_share(),
             eager,
         };
-        let steady: Vec<&Seed> = self.seeds.iter().filter(|seed| seed.group.is_steady() && !seed.gone).collect();
+        let steady: Vec<&Seed> =
+            self.seeds.iter().filter(|seed| seed.group.is_steady() && !seed.gone).collect();
         let missing: Vec<_> = self
             .layout
             .pieces_of(bytes)
@@ -696,7 +699,9 @@ impl World {
         self.blocked = Blocked::Until(self.now);
         match step {
             Step::Background(true) => self.viewer.tell(self.now, Input::BackgroundWanted { span: self.span }),
-            Step::Background(false) => self.viewer.tell(self.now, Input::BackgroundUnwanted { span: self.span }),
+            Step::Background(false) => {
+                self.viewer.tell(self.now, Input::BackgroundUnwanted { span: self.span })
+            }
             Step::Wait(time) => {
                 let until = self.now + seconds(time);
                 self.agenda.plan(until, Event::Script);
@@ -751,4 +756,3 @@ impl World {
         }
     }
 }
-
