@@ -10,6 +10,8 @@ use crate::units::Timestamp;
 const LEAST_GAIN: Duration = Duration::from_millis(12);
 /// So many swaps at one input at the most.
 const MOST_SWAPS: usize = 16;
+/// So often one block is taken from one queue to another; after that, only asked of a second peer as well.
+const MOST_MOVES: u8 = 2;
 /// So many pieces, by deadline, are watched for late blocks.
 const WATCHED: usize = 4;
 /// A peer that owes us something and sends nothing is snubbed after this, or after several times what it should take.
@@ -24,8 +26,9 @@ struct Late {
     from: PeerId,
     block: BlockId,
     expected_at: Timestamp,
-    /// The peer is not sending it yet: a cancel will most likely come in time.
-    is_queued: bool,
+    /// The peer is not sending it yet, so that a cancel will most likely come in time; and it has not been moved so often
+    /// that moving it is all that happens to it.
+    is_movable: bool,
 }
 
 impl Scheduler {
@@ -69,7 +72,8 @@ impl Scheduler {
             if expected_at > planned.deadline
                 && late.as_ref().is_none_or(|worst| expected_at > worst.expected_at)
             {
-                late = Some(Late { from, block, expected_at, is_queued: place > 0 });
+                let is_movable = place > 0 && state.moves < MOST_MOVES;
+                late = Some(Late { from, block, expected_at, is_movable });
             }
         }
         let late = late?;
@@ -84,11 +88,11 @@ impl Scheduler {
             })
             .min_by_key(|peer| peer.soonest(now))?;
         let owner = &self.peers[self.peer_at(late.from)?];
-        let patience = if late.is_queued { LEAST_GAIN } else { LEAST_GAIN.max(owner.estimate.patience()) };
+        let patience = if late.is_movable { LEAST_GAIN } else { LEAST_GAIN.max(owner.estimate.patience()) };
         if rescuer.soonest(now) + patience >= late.expected_at {
             return None;
         }
-        if !late.is_queued && !self.may_waste() {
+        if !late.is_movable && !self.may_waste() {
             return None;
         }
         Some((late, rescuer.id))
@@ -102,8 +106,13 @@ impl Scheduler {
 
     fn swap(&mut self, now: Timestamp, late: &Late, to: PeerId) {
         self.counts.hot_swaps += 1;
-        if late.is_queued {
+        if late.is_movable {
             self.cancel(now, late.from, late.block);
+            if let Some(progress) = self.begun.get_mut(&late.block.piece)
+                && let Some(state) = progress.blocks.get_mut(late.block.block as usize)
+            {
+                state.moves += 1;
+            }
         }
         self.ask_also(now, to, late.block);
     }

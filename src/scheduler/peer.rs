@@ -127,7 +127,8 @@ impl Peer {
     }
 
     pub(super) fn ask(&mut self, now: Timestamp, block: BlockId) {
-        let due_at = self.soonest(now);
+        // What is late now delays this one as well, but that is added whenever it is looked at (`delay`).
+        let due_at = self.soonest(now) - self.delay(now);
         self.owing_since.get_or_insert(now);
         self.queue.push_back(InFlight { block, asked_at: now, due_at });
     }

@@ -16,6 +16,8 @@ pub(super) struct Block {
     open: bool,
     /// Peers that it is in flight at.
     pub(super) asked_of: Vec<PeerId>,
+    /// How often it was taken from one peer's queue to another's.
+    pub(super) moves: u8,
     /// Who sent it, the oldest version first. One entry until its piece has failed.
     pub(super) senders: Vec<PeerId>,
 }
