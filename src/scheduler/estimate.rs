@@ -69,6 +69,11 @@ impl Estimate {
         Duration::from_secs_f64((3.0 * self.deviation).clamp(0.010, 0.5))
     }
 
+    /// The peer owed us something for so long, beyond what was expected, and sent nothing.
+    pub(super) fn on_silence(&mut self, silence: Duration) {
+        self.seconds += silence.as_secs_f64();
+    }
+
     /// A block that was asked for at `asked_at` has come. `busy_since` is when the block before it came, if the peer had
     /// several to send; `expected_at` is when we thought this one would.
     pub(super) fn on_answer(

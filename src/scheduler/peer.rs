@@ -13,6 +13,8 @@ use crate::units::{ByteSize, Timestamp};
 const FRESH_QUEUE: u32 = 4;
 /// Blocks in the queue beyond rate times latency, so that it never runs dry between two of our turns.
 const SPARE: u32 = 2;
+/// So many cancelled requests are remembered, because some are answered all the same, and the answer tells the rate.
+const MOST_CANCELLED: usize = 32;
 /// No peer is trusted with more, whatever it says of itself.
 const LONGEST_QUEUE: u32 = 256;
 
@@ -37,6 +39,8 @@ pub(super) struct Peer {
     pub(super) estimate: Estimate,
     /// In the order of asking, which is the order of answering for all known clients.
     pub(super) queue: VecDeque<InFlight>,
+    /// Cancelled requests that may yet be answered, the newest last.
+    cancelled: VecDeque<InFlight>,
     pub(super) last_answer_at: Option<Timestamp>,
     /// Since when it has owed us something without sending anything.
     pub(super) owing_since: Option<Timestamp>,
@@ -60,6 +64,7 @@ impl Peer {
             queue_limit: 250,
             estimate: Estimate::new(latency),
             queue: VecDeque::new(),
+            cancelled: VecDeque::new(),
             last_answer_at: None,
             owing_since: None,
             snubbed: false,
@@ -136,7 +141,15 @@ impl Peer {
     /// Takes a block off the queue without an answer.
     pub(super) fn forget(&mut self, now: Timestamp, block: BlockId) -> bool {
         let Some(at) = self.queue.iter().position(|flying| flying.block == block) else { return false };
-        self.queue.remove(at);
+        if let Some(flying) = self.queue.remove(at) {
+            if at == 0 {
+                self.estimate.on_silence(now.since(flying.due_at));
+            }
+            if self.cancelled.len() == MOST_CANCELLED {
+                self.cancelled.pop_front();
+            }
+            self.cancelled.push_back(flying);
+        }
         self.expect_again(now, at);
         if self.queue.is_empty() {
             self.owing_since = None;
@@ -149,7 +162,11 @@ impl Peer {
         self.snubbed = false;
         let asked =
             self.queue.iter().position(|flying| flying.block == block).and_then(|at| self.queue.remove(at));
-        if let Some(flying) = asked {
+        let cancelled = || {
+            let at = self.cancelled.iter().position(|flying| flying.block == block)?;
+            self.cancelled.remove(at)
+        };
+        if let Some(flying) = asked.or_else(cancelled) {
             let busy_since = self.last_answer_at.filter(|&at| at > flying.asked_at);
             self.estimate.on_answer(now, flying.asked_at, busy_since, flying.due_at, size);
         }
