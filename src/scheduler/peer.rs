@@ -49,6 +49,8 @@ pub(super) struct Peer {
     /// Pieces of its blocks that were right / wrong.
     pub(super) good_pieces: u32,
     pub(super) bad_pieces: u32,
+    /// Pairs of differing versions of a block of which it sent one.
+    pub(super) conflicts: u32,
     /// The state of the work (`Scheduler::epoch`) in which nothing was found for it.
     pub(super) idle_epoch: u64,
 }
@@ -70,6 +72,7 @@ impl Peer {
             snubbed: false,
             good_pieces: 0,
             bad_pieces: 0,
+            conflicts: 0,
             idle_epoch: 0,
         }
     }
@@ -189,9 +192,11 @@ impl Peer {
         }
     }
 
-    /// The share of its finished pieces that were bad, counting a peer without any as half suspect.
+    /// How likely it is to be the liar, as far as one can tell: the share of its pieces that were bad, where being one of
+    /// two that contradict each other counts like several bad pieces, and a peer without any record as half suspect.
     pub(super) fn suspicion(&self) -> f64 {
-        (f64::from(self.bad_pieces) + 0.5) / (f64::from(self.bad_pieces + self.good_pieces) + 1.0)
+        let bad = f64::from(self.bad_pieces) + 4.0 * f64::from(self.conflicts);
+        (bad + 0.5) / (bad + f64::from(self.good_pieces) + 1.0)
     }
 }
 

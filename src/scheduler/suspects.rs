@@ -91,9 +91,22 @@ impl Scheduler {
     /// The store has compared a block that came again with what it had before.
     pub(super) fn on_compared(&mut self, block: BlockId, differs: bool) {
         let Some(progress) = self.begun.get_mut(&block.piece) else { return };
-        if differs && !progress.verifying && progress.is_whole() {
+        let whole = progress.is_whole() && !progress.verifying;
+        let Some(state) = progress.blocks.get_mut(block.block as usize) else { return };
+        if !differs {
+            state.confirmed = state.senders.len() > 1;
+            return;
+        }
+        // One of the two lied. Who is in many such pairs is soon the most suspect.
+        let pair: Vec<_> = state.senders.iter().rev().take(2).copied().collect();
+        if whole {
             progress.verifying = true;
             self.outputs.push_back(Output::Verify { piece: block.piece });
+        }
+        for id in pair {
+            if let Some(peer) = self.peer_mut(id) {
+                peer.conflicts += 1;
+            }
         }
     }
 
@@ -111,7 +124,10 @@ impl Scheduler {
         for id in progress.senders() {
             if let Some(peer) = self.peer_mut(id) {
                 peer.good_pieces += 1;
-                peer.bad_pieces -= u32::from(progress.failures > 0 && peer.bad_pieces > 0);
+                if progress.failures > 0 {
+                    peer.bad_pieces = peer.bad_pieces.saturating_sub(1);
+                    peer.conflicts = 0;
+                }
             }
         }
         self.cancel_all_of(now, &progress);
