@@ -100,7 +100,10 @@ impl Baseline {
                     let pieces = self.layout.pieces_of(range.clone());
                     let start = BlockId { piece: PieceIndex(pieces.start), block: 0 };
                     let end = BlockId { piece: PieceIndex(pieces.end), block: 0 };
-                    self.missing.range(start..end.max(start)).find(|block| peer.have.has(block.piece)).copied()
+                    self.missing
+                        .range(start..end.max(start))
+                        .find(|block| peer.have.has(block.piece))
+                        .copied()
                 });
                 let Some(block) = next else { break };
                 self.missing.remove(&block);

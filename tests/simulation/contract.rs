@@ -85,7 +85,12 @@ impl Checked {
         if self.log {
             match &input {
                 Input::PeerBitfield { peer, have } => {
-                    eprintln!("{} <- PeerBitfield {{ {peer:?}, {} of {} }}", show(now), have.count(), have.pieces());
+                    eprintln!(
+                        "{} <- PeerBitfield {{ {peer:?}, {} of {} }}",
+                        show(now),
+                        have.count(),
+                        have.pieces()
+                    );
                 }
                 Input::PiecesHad { pieces } => eprintln!("{} <- PiecesHad {}", show(now), pieces.count()),
                 input => eprintln!("{} <- {input:?}", show(now)),
@@ -187,7 +192,9 @@ impl Checked {
                 self.check(now, size > 0, || format!("{block:?} does not exist"));
                 self.check(now, !self.layout.is_padding(block), || format!("{block:?} is padding"));
                 let verified = self.verified.has(block.piece);
-                self.check(now, !verified, || format!("{block:?} was asked for although its piece is verified"));
+                self.check(now, !verified, || {
+                    format!("{block:?} was asked for although its piece is verified")
+                });
                 let here = self.on_disk[self.index(block)] && !self.suspect.has(block.piece);
                 self.check(now, !here, || format!("{block:?} was asked for although it is here"));
                 let bytes = self.layout.piece_range(block.piece);

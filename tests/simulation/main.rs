@@ -40,7 +40,8 @@ fn log() {
     let Ok(story) = std::env::var("SIM_LOG") else { return };
     let seed = std::env::var("SIM_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(0);
     let scenarios = scenarios::all();
-    let scenario = scenarios.iter().find(|scenario| scenario.story == story).expect("a scenario of that name");
+    let scenario =
+        scenarios.iter().find(|scenario| scenario.story == story).expect("a scenario of that name");
     let run = world::run(scenario, mind(), seed, true);
     for (what, waits) in [("start", &run.starts), ("seek", &run.seeks), ("whole", &run.whole)] {
         for wait in waits {

@@ -52,7 +52,8 @@ pub const HEAD: &str = "scenario                                  |  start worst
 impl Row {
     pub fn of(scenario: &Scenario, mind: Mind, seeds: impl Iterator<Item = u64>) -> Row {
         let began = std::time::Instant::now();
-        let runs: Vec<(u64, Run)> = seeds.map(|seed| (seed, world::run(scenario, mind, seed, false))).collect();
+        let runs: Vec<(u64, Run)> =
+            seeds.map(|seed| (seed, world::run(scenario, mind, seed, false))).collect();
         let ratios = |of: fn(&Run) -> &Vec<Wait>| {
             let mut ratios: Vec<f64> =
                 runs.iter().flat_map(|(_, run)| of(run)).map(|wait| wait.seconds / wait.bound).collect();
@@ -60,7 +61,8 @@ impl Row {
             ratios
         };
         let median = |ratios: &[f64]| ratios.get(ratios.len() / 2).copied();
-        let (starts, seeks, wholes) = (ratios(|run| &run.starts), ratios(|run| &run.seeks), ratios(|run| &run.whole));
+        let (starts, seeks, wholes) =
+            (ratios(|run| &run.starts), ratios(|run| &run.seeks), ratios(|run| &run.whole));
         let worst_of = runs
             .iter()
             .flat_map(|(seed, run)| run.seeks.iter().map(move |wait| (*seed, wait)))
@@ -131,7 +133,10 @@ impl Row {
         };
         let mut breaches: Vec<String> = ratios.into_iter().filter_map(beyond).collect();
         if let (false, Some((seed, seconds))) = (breaches.is_empty(), self.worst_of) {
-            breaches.push(format!("(worst seek: {seconds:.2} s, seed {seed}; worst stall: seed {:?})", self.stall_of));
+            breaches.push(format!(
+                "(worst seek: {seconds:.2} s, seed {seed}; worst stall: seed {:?})",
+                self.stall_of
+            ));
         }
         breaches
     }

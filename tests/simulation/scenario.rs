@@ -74,7 +74,10 @@ pub enum Have {
     /// Every piece is with so many peers of the group, and no more.
     Copies(usize),
     /// Has the first share of the pieces, and gains another one every `seconds`.
-    Growing { first: f64, seconds: f64 },
+    Growing {
+        first: f64,
+        seconds: f64,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -96,10 +99,22 @@ pub enum Step {
     /// Asks for this many bytes from there, waits for them.
     FetchBytes(Measure, At, u64),
     /// Watches so many seconds of film at so many bytes a second, and waits for the end of that.
-    Play { at: At, rate: f64, seconds: f64 },
+    Play {
+        at: At,
+        rate: f64,
+        seconds: f64,
+    },
     /// A player begins to show the film and goes on with it: number, where, bytes a second, seconds it reads ahead.
-    Open { player: usize, at: At, rate: f64, ahead: f64 },
-    Seek { player: usize, at: At },
+    Open {
+        player: usize,
+        at: At,
+        rate: f64,
+        ahead: f64,
+    },
+    Seek {
+        player: usize,
+        at: At,
+    },
     /// Waits until a player's last seek has its first 256 KiB.
     Ready(Measure, usize),
     Pause(usize),

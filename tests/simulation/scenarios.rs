@@ -61,7 +61,8 @@ fn visit() -> Vec<Step> {
 }
 
 fn watched(seeks: usize, seconds: f64) -> Vec<Step> {
-    let mut steps = vec![Step::Background(true), Step::Fetch(Measure::Start, At::Share(0.0)), Step::Wait(3.0)];
+    let mut steps =
+        vec![Step::Background(true), Step::Fetch(Measure::Start, At::Share(0.0)), Step::Wait(3.0)];
     for _ in 0..seeks {
         steps.push(Step::Fetch(Measure::Seek, At::Somewhere(0.15, 0.97)));
         steps.push(Step::Wait(1.0));

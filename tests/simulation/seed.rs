@@ -116,7 +116,8 @@ impl Seed {
 
     /// The window that its connection would begin with now, where that matters.
     pub fn window_at(&self, now: Timestamp) -> Option<f64> {
-        let cold = self.connection.is_none() || (self.unacknowledged == 0.0 && now.since(self.last_sent_at) > IDLE);
+        let cold =
+            self.connection.is_none() || (self.unacknowledged == 0.0 && now.since(self.last_sent_at) > IDLE);
         let window = if cold { FIRST_WINDOW } else { self.window.max(FIRST_WINDOW) };
         self.group.slow_start.then_some(window)
     }

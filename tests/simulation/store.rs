@@ -60,11 +60,13 @@ impl Store {
 
     /// A millisecond for each MiB, and a little for asking.
     pub fn time_to_hash(&self, piece: PieceIndex) -> Duration {
-        Duration::from_micros(100) + Duration::from_nanos(u64::from(self.layout.piece_size(piece)) * 1_000_000 / (1 << 20))
+        Duration::from_micros(100)
+            + Duration::from_nanos(u64::from(self.layout.piece_size(piece)) * 1_000_000 / (1 << 20))
     }
 
     pub fn hash(&mut self, piece: PieceIndex) -> Hash {
-        let blocks: Vec<_> = (0..self.layout.blocks_in(piece)).map(|block| BlockId { piece, block }).collect();
+        let blocks: Vec<_> =
+            (0..self.layout.blocks_in(piece)).map(|block| BlockId { piece, block }).collect();
         let wrong: BTreeSet<u32> = blocks
             .iter()
             .filter(|block| self.blocks.get(block).is_some_and(|content| *content != RIGHT))

@@ -474,8 +474,10 @@ impl World {
 
     fn grow(&mut self, seed: usize) {
         let Have::Growing { seconds: every, .. } = self.seeds[seed].group.have else { return };
-        let missing: Vec<_> =
-            (0..self.layout.pieces()).map(PieceIndex).filter(|piece| !self.seeds[seed].have.has(*piece)).collect();
+        let missing: Vec<_> = (0..self.layout.pieces())
+            .map(PieceIndex)
+            .filter(|piece| !self.seeds[seed].have.has(*piece))
+            .collect();
         if missing.is_empty() || self.seeds[seed].gone {
             return;
         }
@@ -559,7 +561,8 @@ impl World {
             }),
             window: seed.window_at(self.now).filter(|_| !eager),
         };
-        let steady: Vec<&Seed> = self.seeds.iter().filter(|seed| seed.group.is_steady() && !seed.gone).collect();
+        let steady: Vec<&Seed> =
+            self.seeds.iter().filter(|seed| seed.group.is_steady() && !seed.gone).collect();
         let missing: Vec<_> = self
             .layout
             .pieces_of(bytes)
@@ -602,7 +605,8 @@ impl World {
     fn due(&self, at: u64, rate: f64) -> Vec<Due> {
         let part = (rate / 10.0).max(4096.0) as u64;
         let end = self.span.end().min(at + (rate * 30.0) as u64);
-        let piece_end = |byte: u64| self.layout.piece_range(self.layout.piece_at(byte)).end.min(self.span.end());
+        let piece_end =
+            |byte: u64| self.layout.piece_range(self.layout.piece_at(byte)).end.min(self.span.end());
         let takes = |until: u64| self.bound(at..until).unwrap_or(0.0);
         let mut until = piece_end((at + part - 1).min(self.span.end() - 1));
         let first = takes(until);
@@ -734,7 +738,9 @@ impl World {
         self.blocked = Blocked::Until(self.now);
         match step {
             Step::Background(true) => self.viewer.tell(self.now, Input::BackgroundWanted { span: self.span }),
-            Step::Background(false) => self.viewer.tell(self.now, Input::BackgroundUnwanted { span: self.span }),
+            Step::Background(false) => {
+                self.viewer.tell(self.now, Input::BackgroundUnwanted { span: self.span })
+            }
             Step::Wait(time) => {
                 let until = self.now + seconds(time);
                 self.agenda.plan(until, Event::Script);
@@ -792,4 +798,3 @@ impl World {
         }
     }
 }
-

@@ -119,7 +119,8 @@ fn without_background() -> Scenario {
 
 /// Ten places in two seconds; only the last one matters.
 fn scrubbing() -> Scenario {
-    let mut steps = vec![Step::Background(true), open(0, 0.0), Step::Ready(Measure::Start, 0), Step::Wait(3.0)];
+    let mut steps =
+        vec![Step::Background(true), open(0, 0.0), Step::Ready(Measure::Start, 0), Step::Wait(3.0)];
     for _ in 0..4 {
         for _ in 0..10 {
             steps.push(Step::Wait(0.2));
@@ -178,7 +179,8 @@ fn forgotten_readers() -> Scenario {
 
 /// A little back, a little forward, as with the arrow keys.
 fn small_steps() -> Scenario {
-    let mut steps = vec![Step::Background(true), open(0, 0.3), Step::Ready(Measure::Start, 0), Step::Wait(2.0)];
+    let mut steps =
+        vec![Step::Background(true), open(0, 0.3), Step::Ready(Measure::Start, 0), Step::Wait(2.0)];
     for step in 1..=12 {
         let share = 0.3 + f64::from(step) * 0.05 - if step % 3 == 0 { 0.07 } else { 0.0 };
         steps.push(Step::Seek { player: 0, at: At::Share(share) });
