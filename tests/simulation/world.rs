@@ -552,7 +552,8 @@ impl World {
         let now = self.now.elapsed().as_secs_f64();
         let offer = |seed: &Seed| Offer {
             from: seed.open_at.map_or(0.0, |at| at.since(self.now).as_secs_f64()),
-            rtt: seed.rtt,
+            // Of what jitter adds, half: a piece is many blocks.
+            rtt: seed.rtt + seed.group.jitter / 2.0,
             rate: seed.rate * if eager { seed.group.open_share() } else { 1.0 },
             eager,
             closed: seed.group.chokes.filter(|_| !eager).map(|(every, time)| {

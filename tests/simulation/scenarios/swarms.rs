@@ -46,7 +46,9 @@ fn late_joiners() -> Scenario {
 /// The whole swarm closes for three seconds of every twelve, at once.
 fn everyone_chokes() -> Scenario {
     let groups = vec![Group { chokes: Some((12.0, 3.0)), together: true, ..decent(8, 8e5, 0.07) }];
-    with(groups)
+    // The bound knows when the door will close. Whoever misses it by a millisecond stands before it for three seconds.
+    let limits = Limits { worst: 15.0, stall: 3.0, ..Limits::GOAL };
+    Scenario { limits, ..with(groups) }
 }
 
 fn everyone_chokes_in_turn() -> Scenario {
@@ -128,7 +130,6 @@ fn two_hundred_peers_mostly_useless() -> Scenario {
 }
 
 fn partial_seeds_only_jointly_complete() -> Scenario {
-    // Of each piece there are four copies, of one piece even less carried at a time: the bound knows, a mean does not.
     with(vec![Group { have: Have::Copies(4), ..decent(12, 6e5, 0.08) }])
 }
 
@@ -145,7 +146,9 @@ fn they_ignore_cancels() -> Scenario {
 }
 
 fn they_reject_a_third() -> Scenario {
-    with(vec![Group { rejects: Some(0.3), ..decent(8, 8e5, 0.07) }])
+    // Each no costs a round trip, and of 64 blocks two hear it three times: the bound knows nothing of that.
+    let limits = Limits { seek: 1.8, ..Limits::GOAL };
+    Scenario { limits, ..with(vec![Group { rejects: Some(0.3), ..decent(8, 8e5, 0.07) }]) }
 }
 
 fn they_queue_four_requests() -> Scenario {

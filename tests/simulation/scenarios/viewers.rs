@@ -1,7 +1,6 @@
 //! What viewers do.
 
 use super::{BITRATE, FILM, MIB, tell};
-use crate::report::Limits;
 use crate::scenario::{At, Group, Measure, Scenario, Step};
 
 fn swarm() -> Vec<Group> {
@@ -24,10 +23,8 @@ fn seek_while_stalled() -> Scenario {
         steps.push(Step::Seek { player: 0, at: At::Somewhere(0.2, 0.9) });
         steps.push(Step::Ready(Measure::Seek, 0));
     }
-    // A film of 24 s of which half can be carried: 12 s of standing still are the world's, not the scheduler's.
-    let limits = Limits { stall: 15.0, ..Limits::GOAL };
     let groups = vec![Group { spread: 0.2, ..Group::new(5, BITRATE / 10.0, 0.08) }];
-    Scenario { limits, ..Scenario::new("", FILM, 256 * 1024, groups, steps) }
+    Scenario::new("", FILM, 256 * 1024, groups, steps)
 }
 
 /// As players open an MP4: the head, the index at the end, the head again.
