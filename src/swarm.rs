@@ -1,5 +1,10 @@
 //! Finds peers, connects, speaks the protocol; carries out requests. Holds no policy of which block to ask of whom.
 
+pub mod dht;
+pub mod discovery;
+pub mod lsd;
+pub mod tracker;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
