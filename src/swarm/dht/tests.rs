@@ -1,3 +1,5 @@
+use tokio::time::timeout;
+
 use super::super::discovery::{Discovery, DiscoveryConfig, Doing, Progress, start as discover};
 use super::super::{Candidate, Origin};
 use super::*;
