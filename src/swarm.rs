@@ -8,6 +8,7 @@ pub mod candidates;
 pub mod codec;
 mod connection;
 mod ending;
+mod greeting;
 pub mod handshake;
 mod hub;
 mod listener;
@@ -298,6 +299,9 @@ impl SwarmHandle {
     }
 }
 
+#[cfg(test)]
+#[path = "swarm/hostile_tests.rs"]
+mod hostile_tests;
 #[cfg(test)]
 #[path = "swarm/swarm_tests.rs"]
 mod tests;
