@@ -7,11 +7,14 @@
 pub mod candidates;
 pub mod codec;
 mod connection;
+pub mod dht;
+pub mod discovery;
 mod ending;
 mod greeting;
 pub mod handshake;
 mod hub;
 mod listener;
+pub mod lsd;
 pub mod metadata;
 mod outbox;
 mod peer;
@@ -19,6 +22,7 @@ pub mod pex;
 mod shared;
 #[cfg(test)]
 mod test_peer;
+pub mod tracker;
 
 use std::collections::BTreeMap;
 use std::io;

@@ -1,0 +1,159 @@
+//! Late blocks: asked of another peer at once, the first answer wins. And silent peers: nothing more is expected of them.
+
+use std::time::Duration;
+
+use super::{Misbehaviour, Output, PeerId, Scheduler};
+use crate::layout::{BLOCK, BlockId};
+use crate::units::Timestamp;
+
+/// The gain in time below which a hot-swap is not worth its risk of waste.
+const LEAST_GAIN: Duration = Duration::from_millis(12);
+/// So many swaps at one input at the most.
+const MOST_SWAPS: usize = 16;
+/// So many peers work on one block at the most.
+const MOST_AT_WORK: usize = 3;
+/// So often one block is taken from one queue to another; after that, only asked of a second peer as well.
+const MOST_MOVES: u8 = 2;
+/// So many pieces, by deadline, are watched for late blocks.
+const WATCHED: usize = 4;
+/// A peer that owes us something and sends nothing is snubbed after this, or after several times what it should take.
+const SILENCE: Duration = Duration::from_secs(2);
+/// And dropped after this.
+const LONG_SILENCE: Duration = Duration::from_secs(60);
+/// While someone waits, late blocks are looked for this often.
+pub(super) const WATCH_EVERY: Duration = Duration::from_millis(10);
+
+/// A block in flight that would be here sooner from someone else.
+struct Late {
+    from: PeerId,
+    block: BlockId,
+    expected_at: Timestamp,
+    /// The peer is not sending it yet, so that a cancel will most likely come in time; and it has not been moved so often
+    /// that moving it is all that happens to it.
+    is_movable: bool,
+}
+
+impl Scheduler {
+    /// Takes late blocks of the most urgent pieces to faster peers.
+    pub(super) fn hot_swap(&mut self, now: Timestamp) {
+        if self.readers.is_empty() {
+            return;
+        }
+        let mut swaps = 0;
+        let mut watched = 0;
+        for index in 0..self.plan.urgent {
+            let planned = self.plan.pieces[index];
+            let Some(progress) = self.begun.get(&planned.piece) else { break };
+            if progress.verifying {
+                continue;
+            }
+            watched += 1;
+            if !progress.is_ending() || watched > WATCHED {
+                break;
+            }
+            while swaps < MOST_SWAPS {
+                let Some((late, to)) = self.worst_late(now, index) else { break };
+                swaps += 1;
+                self.swap(now, &late, to);
+            }
+        }
+    }
+
+    /// The block of the piece whose swap gains the most time, and the peer to take it to.
+    fn worst_late(&self, now: Timestamp, index: usize) -> Option<(Late, PeerId)> {
+        let planned = self.plan.pieces[index];
+        let progress = self.begun.get(&planned.piece)?;
+        let mut late: Option<Late> = None;
+        for (number, state) in (0..).zip(&progress.blocks) {
+            if state.asked_of.is_empty() || state.asked_of.len() >= MOST_AT_WORK {
+                continue;
+            }
+            let block = BlockId { piece: planned.piece, block: number };
+            let owner = |&id: &PeerId| {
+                let peer = &self.peers[self.peer_at(id)?];
+                let place = peer.queue.iter().position(|flying| flying.block == block)?;
+                Some((peer.queue[place].due_at + peer.delay(now), place, id))
+            };
+            let Some((expected_at, place, from)) = state.asked_of.iter().filter_map(owner).min() else {
+                continue;
+            };
+            if expected_at > planned.deadline
+                && late.as_ref().is_none_or(|worst| expected_at > worst.expected_at)
+            {
+                let is_movable = place > 0 && state.moves < MOST_MOVES && state.asked_of.len() == 1;
+                late = Some(Late { from, block, expected_at, is_movable });
+            }
+        }
+        let late = late?;
+        let state = &progress.blocks[late.block.block as usize];
+        let rescuer = self
+            .peers
+            .iter()
+            .filter(|peer| {
+                !state.asked_of.contains(&peer.id)
+                    && !peer.choking
+                    && !peer.snubbed
+                    && peer.estimate.is_tried()
+            })
+            .filter(|peer| peer.have.has(planned.piece) && progress.parole.is_none_or(|only| only == peer.id))
+            .filter(|peer| {
+                !state.senders.contains(&peer.id) && (peer.queue.len() as u32) < peer.longest_queue() + 2
+            })
+            .min_by_key(|peer| peer.soonest(now))?;
+        let owner = &self.peers[self.peer_at(late.from)?];
+        let patience = if late.is_movable { LEAST_GAIN } else { LEAST_GAIN.max(owner.estimate.patience()) };
+        if rescuer.soonest(now) + patience >= late.expected_at {
+            return None;
+        }
+        if !late.is_movable && !self.may_waste() {
+            return None;
+        }
+        Some((late, rescuer.id))
+    }
+
+    /// The budget: a duplicate is allowed as long as what came twice is a small share of all that came.
+    fn may_waste(&self) -> bool {
+        let came = self.counts.blocks as f64 * f64::from(BLOCK);
+        (self.counts.wasted as f64) < self.config.waste_ahead.0 as f64 + self.config.waste_share * came
+    }
+
+    fn swap(&mut self, now: Timestamp, late: &Late, to: PeerId) {
+        self.counts.hot_swaps += 1;
+        if late.is_movable {
+            self.cancel(now, late.from, late.block);
+            if let Some(progress) = self.begun.get_mut(&late.block.piece)
+                && let Some(state) = progress.blocks.get_mut(late.block.block as usize)
+            {
+                state.moves += 1;
+            }
+        }
+        self.ask_also(now, to, late.block);
+    }
+
+    /// Peers that have long owed us something are asked for nothing that matters; what they owe is asked of others.
+    pub(super) fn snub_the_silent(&mut self, now: Timestamp) {
+        for at in 0..self.peers.len() {
+            let peer = &self.peers[at];
+            let Some(since) = peer.owing_since else { continue };
+            let silence = now.since(since);
+            if peer.snubbed && silence >= LONG_SILENCE {
+                let id = peer.id;
+                self.outputs.push_back(Output::Drop { peer: id, why: Misbehaviour::Silent });
+                self.peers[at].owing_since = Some(now);
+                continue;
+            }
+            let likely = peer.estimate.latency() + peer.estimate.block_time();
+            if peer.snubbed || silence < SILENCE.max(likely * 4) {
+                continue;
+            }
+            let id = peer.id;
+            let owed: Vec<_> = peer.queue.iter().map(|flying| flying.block).collect();
+            self.peers[at].snubbed = true;
+            self.peers[at].estimate.on_silence(silence);
+            for block in owed {
+                self.cancel(now, id, block);
+            }
+            self.peers[at].owing_since = Some(since);
+        }
+    }
+}
