@@ -10,6 +10,7 @@ mod connection;
 pub mod dht;
 pub mod discovery;
 mod ending;
+mod greeting;
 pub mod handshake;
 mod hub;
 mod listener;
@@ -302,6 +303,9 @@ impl SwarmHandle {
     }
 }
 
+#[cfg(test)]
+#[path = "swarm/hostile_tests.rs"]
+mod hostile_tests;
 #[cfg(test)]
 #[path = "swarm/swarm_tests.rs"]
 mod tests;
