@@ -181,7 +181,9 @@ impl Choker {
             }
         }
         match self.rank_at {
-            None if self.waiting > 0 && self.config.slots > 0 => self.rank_at = Some(now + self.config.rank_every),
+            None if self.waiting > 0 && self.config.slots > 0 => {
+                self.rank_at = Some(now + self.config.rank_every)
+            }
             Some(_) if self.waiting == 0 => self.rank_at = None,
             _ => {}
         }

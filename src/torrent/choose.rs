@@ -30,8 +30,8 @@ pub enum ChoiceError {
 
 /// Endings of names, as players know them.
 const VIDEOS: [&str; 27] = [
-    "3g2", "3gp", "asf", "avi", "divx", "dv", "f4v", "flv", "m1v", "m2t", "m2ts", "m2v", "m4v", "mkv", "mov", "mp4", "mpe", "mpeg",
-    "mpg", "mts", "ogm", "ogv", "rmvb", "ts", "vob", "webm", "wmv",
+    "3g2", "3gp", "asf", "avi", "divx", "dv", "f4v", "flv", "m1v", "m2t", "m2ts", "m2v", "m4v", "mkv", "mov",
+    "mp4", "mpe", "mpeg", "mpg", "mts", "ogm", "ogv", "rmvb", "ts", "vob", "webm", "wmv",
 ];
 
 /// The index of the chosen file. `preferred` are the indices that the source names (`so=`); those that do not exist are
@@ -71,7 +71,8 @@ fn named(files: &[File], name: &str) -> Option<usize> {
     let globs: Vec<GlobMatcher> = [true, false]
         .into_iter()
         .filter_map(|literal_separator| {
-            let glob = GlobBuilder::new(name).case_insensitive(true).literal_separator(literal_separator).build();
+            let glob =
+                GlobBuilder::new(name).case_insensitive(true).literal_separator(literal_separator).build();
             glob.ok().map(|glob| glob.compile_matcher())
         })
         .collect();

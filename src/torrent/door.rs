@@ -109,7 +109,10 @@ impl Door {
     /// How many of these bytes are there.
     pub(super) fn had_of(&self, bytes: Range<u64>) -> u64 {
         let pieces = self.layout.pieces_of(bytes.clone()).map(PieceIndex);
-        pieces.filter(|&piece| self.has(piece)).map(|piece| overlap(&self.layout.piece_range(piece), &bytes)).sum()
+        pieces
+            .filter(|&piece| self.has(piece))
+            .map(|piece| overlap(&self.layout.piece_range(piece), &bytes))
+            .sum()
     }
 
     /// The piece's hash is right. Wakes who waits for it, and nobody else.

@@ -106,7 +106,8 @@ enum Event {
 
 impl Driver {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { session, opened, swarm, swarm_events, store_events, choker, seed, trace, background } = parts;
+        let Parts { session, opened, swarm, swarm_events, store_events, choker, seed, trace, background } =
+            parts;
         let layout = opened.door.layout().clone();
         let head = trace::Head { layout: layout.clone(), seed };
         let mut driver = Driver {
@@ -185,7 +186,7 @@ impl Driver {
     }
 
     async fn next_event(&mut self, timer: &mut Pin<&mut Sleep>, ending: &mut watch::Receiver<bool>) -> Event {
-        // In this order: what ends, what a viewer waits for, what makes room; and then all the rest of the world.
+        // A channel whose sender is gone is not waited for. In this order: what ends, what a viewer waits for, what makes room; and then all the rest of the world.
         tokio::select! {
             biased;
             _ = ending.wait_for(|&ending| ending) => Event::Ending,
@@ -195,8 +196,6 @@ impl Driver {
             () = timer => Event::Timer,
             Some(upload) = self.reads.next(), if !self.reads.is_empty() => Event::Upload(upload),
             Some(event) = self.swarm_events.recv(), if self.writing.is_none() => Event::Swarm(event),
-            // All senders are gone: there is nothing but the end to wait for.
-            else => { let _ = ending.wait_for(|&ending| ending).await; Event::Ending }
         }
     }
 
@@ -463,7 +462,8 @@ struct Trace {
 
 impl Trace {
     fn new(file: File, head: &trace::Head) -> Self {
-        let mut trace = Trace { file: Some(BufWriter::with_capacity(256 * 1024, file)), line: trace::write_head(head) };
+        let mut trace =
+            Trace { file: Some(BufWriter::with_capacity(256 * 1024, file)), line: trace::write_head(head) };
         trace.put();
         trace
     }

@@ -38,10 +38,13 @@ impl Meter {
 
     /// The rates, the counters being these now.
     pub(super) fn rates(&self, now: Timestamp, counts: [u64; 2]) -> [ByteRate; 2] {
+        // Whatever counts also notes: what came after the last sample came soon after it.
+        if self.samples.back().is_none_or(|last| now.since(last.at) >= OVER) {
+            return [ByteRate::ZERO; 2];
+        }
         let old = self.samples.iter().rev().find(|sample| now.since(sample.at) >= OVER);
         let Some(base) = old.or_else(|| self.samples.front()) else { return [ByteRate::ZERO; 2] };
-        // A base from before a long silence would spread what came after it over the silence: whoever is silent wakes
-        // nobody, so there are no samples within it.
+        // Who is silent notes nothing: bytes since a base from before a silence came within the span all the same.
         let time = now.since(base.at).clamp(LEAST, OVER + SAMPLE_EVERY);
         [0, 1].map(|i| ByteSize(counts[i].saturating_sub(base.counts[i])) / time)
     }

@@ -174,7 +174,11 @@ impl Drop for Wish<'_> {
 }
 
 impl AsyncRead for FileReader {
-    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, to: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        to: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if to.remaining() == 0 {
             return Poll::Ready(Ok(()));
@@ -207,9 +211,9 @@ impl AsyncSeek for FileReader {
             SeekFrom::End(offset) => (this.core.span.length, offset),
             SeekFrom::Current(offset) => (this.position, offset),
         };
-        let position = base
-            .checked_add_signed(offset)
-            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "a seek to before the file's beginning"))?;
+        let position = base.checked_add_signed(offset).ok_or_else(|| {
+            io::Error::new(io::ErrorKind::InvalidInput, "a seek to before the file's beginning")
+        })?;
         if position == this.position {
             return Ok(());
         }

@@ -91,7 +91,8 @@ mod tests {
         let mut uploads = Uploads::default();
         (0..3).for_each(|piece| uploads.add(PeerId(1), wanted(piece)));
         uploads.add(PeerId(7), wanted(9));
-        let order: Vec<_> = std::iter::from_fn(|| uploads.next()).map(|(peer, w)| (peer.0, w.piece.0)).collect();
+        let order: Vec<_> =
+            std::iter::from_fn(|| uploads.next()).map(|(peer, w)| (peer.0, w.piece.0)).collect();
         assert_eq!(order, [(1, 0), (7, 9), (1, 1), (1, 2)]);
         assert!(uploads.queues.is_empty());
     }
