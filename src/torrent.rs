@@ -193,11 +193,7 @@ impl Torrent {
     /// The numbers as they are now.
     pub fn statistics(&self) -> Statistics {
         let counts = self.shared.swarm.counts();
-        Statistics {
-            peers: counts.connected,
-            candidates: counts.candidates,
-            ..self.shared.session.statistics()
-        }
+        Statistics { peers: counts.connected, candidates: counts.known, ..self.shared.session.statistics() }
     }
 
     /// What is going on, as data for the screen.
