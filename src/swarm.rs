@@ -7,10 +7,13 @@
 pub mod candidates;
 pub mod codec;
 mod connection;
+pub mod dht;
+pub mod discovery;
 mod ending;
 pub mod handshake;
 mod hub;
 mod listener;
+pub mod lsd;
 pub mod metadata;
 mod outbox;
 mod peer;
@@ -18,6 +21,7 @@ pub mod pex;
 mod shared;
 #[cfg(test)]
 mod test_peer;
+pub mod tracker;
 
 use std::collections::BTreeMap;
 use std::io;
