@@ -10,6 +10,7 @@ mod connection;
 pub mod dht;
 pub mod discovery;
 mod ending;
+mod greeting;
 pub mod handshake;
 mod hub;
 mod listener;
@@ -241,9 +242,17 @@ impl SwarmHandle {
         config: SwarmConfig,
         net: Arc<Network>,
     ) -> io::Result<(SwarmHandle, mpsc::Receiver<SwarmEvent>)> {
+        Self::start_patient(config, net, shared::Patience::default())
+    }
+
+    fn start_patient(
+        config: SwarmConfig,
+        net: Arc<Network>,
+        patience: shared::Patience,
+    ) -> io::Result<(SwarmHandle, mpsc::Receiver<SwarmEvent>)> {
         let listener = listener::Listener::bind(&net, config.listen_port)?;
         let (events, receiver) = mpsc::channel(EVENTS);
-        let shared = Arc::new(Shared::new(config, net, listener.port()));
+        let shared = Arc::new(Shared::new(config, net, listener.port(), patience));
         tokio::spawn(hub::run(shared.clone(), listener, events));
         Ok((SwarmHandle { inner: Arc::new(Inner { shared }) }, receiver))
     }
@@ -294,6 +303,9 @@ impl SwarmHandle {
     }
 }
 
+#[cfg(test)]
+#[path = "swarm/hostile_tests.rs"]
+mod hostile_tests;
 #[cfg(test)]
 #[path = "swarm/swarm_tests.rs"]
 mod tests;
