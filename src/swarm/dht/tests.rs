@@ -2,7 +2,7 @@ use super::super::discovery::{Discovery, DiscoveryConfig, Doing, Progress, start
 use super::super::{Candidate, Origin};
 use super::*;
 use crate::net::NetworkConfig;
-use crate::source::InfoHash;
+use crate::source::{InfoHash, parse_bencode};
 
 const HASH: [u8; 20] = [0x5a; 20];
 /// Longer than any of these takes, however slow the machine.
@@ -12,23 +12,50 @@ fn here() -> SocketAddr {
     (Ipv4Addr::LOCALHOST, 0).into()
 }
 
-/// A node near to the hash: librqbit's keeps peers only of hashes that are near to its own id.
-async fn near_node(folder: &std::path::Path) -> Node {
-    let token = CancellationToken::new();
-    let guard = token.clone().drop_guard();
-    let mut id = HASH;
-    id[19] ^= 1;
-    // It needs somebody to begin with, who need not be there.
-    let config = librqbit_dht::DhtConfig {
-        peer_id: Some(Id20::new(id)),
-        bootstrap_addrs: Some(vec!["127.0.0.1:9".to_owned()]),
-        listen_addr: Some(here()),
-        cancellation_token: Some(token),
-        ..Default::default()
-    };
-    let dht =
-        DhtState::with_config(config).await.unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-    Node { dht, _guard: guard }
+/// A network of two: a node near to the hash (librqbit's keeps peers only of hashes that are near to its own id), and one
+/// to begin with that names it, as the well-known ones name others (librqbit's never asks those themselves for peers).
+struct Small {
+    _near: Node,
+    bootstrap: Vec<String>,
+}
+
+impl Small {
+    async fn begin() -> Self {
+        let token = CancellationToken::new();
+        let guard = token.clone().drop_guard();
+        let mut id = HASH;
+        id[19] ^= 1;
+        let config = librqbit_dht::DhtConfig {
+            peer_id: Some(Id20::new(id)),
+            bootstrap_addrs: Some(vec!["127.0.0.1:9".to_owned()]),
+            listen_addr: Some(here()),
+            cancellation_token: Some(token),
+            ..Default::default()
+        };
+        let dht = DhtState::with_config(config).await.expect("a node");
+        let compact = [id.as_slice(), &[127, 0, 0, 1], &dht.listen_addr().port().to_be_bytes()].concat();
+
+        let net = Network::new(NetworkConfig::default()).expect("a network");
+        let socket = net.udp_bind(here()).expect("a free port");
+        let bootstrap = vec![socket.local_addr().expect("bound").to_string()];
+        tokio::spawn(async move {
+            let mut packet = [0; 2048];
+            while let Ok((length, from)) = socket.recv_from(&mut packet).await {
+                let query =
+                    parse_bencode(&packet[..length]).expect("bencode").0.dict().expect("a dictionary");
+                let transaction = query.raw("t").expect("a transaction");
+                let answer = [
+                    b"d1:rd2:id20:far far far far away5:nodes26:",
+                    compact.as_slice(),
+                    b"e1:t",
+                    transaction,
+                    b"1:y1:re",
+                ];
+                let _ = socket.send_to(&answer.concat(), from).await;
+            }
+        });
+        Small { _near: Node { dht, _guard: guard }, bootstrap }
+    }
 }
 
 fn seek(config: DhtConfig, port: u16) -> (Discovery, tokio::sync::mpsc::Receiver<Candidate>) {
@@ -47,8 +74,8 @@ fn seek(config: DhtConfig, port: u16) -> (Discovery, tokio::sync::mpsc::Receiver
 #[tokio::test]
 async fn one_viewer_finds_another_and_the_table_is_kept() {
     let folder = tempfile::tempdir().expect("a folder");
-    let node = near_node(folder.path()).await;
-    let bootstrap = Some(vec![node.dht.listen_addr().to_string()]);
+    let network = Small::begin().await;
+    let bootstrap = Some(network.bootstrap.clone());
     let config = DhtConfig { folder: None, bootstrap: bootstrap.clone(), listen: Some(here()) };
     let (first, _candidates) = seek(config, 1111);
 
@@ -99,8 +126,8 @@ async fn a_dht_with_nobody_to_begin_with_says_so() {
 async fn a_damaged_table_is_no_table() {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("dht.json"), b"{\"port\":1,\"v4\":{}").expect("written");
-    let node = near_node(folder.path()).await;
-    let bootstrap = Some(vec![node.dht.listen_addr().to_string()]);
+    let network = Small::begin().await;
+    let bootstrap = Some(network.bootstrap.clone());
     let config = DhtConfig { folder: Some(folder.path().to_owned()), bootstrap, listen: Some(here()) };
     let (discovery, _candidates) = seek(config, 1);
     let listening = async {
