@@ -30,7 +30,7 @@ pub struct NetworkConfig {}
 #[derive(Debug)]
 pub struct Network {
     /// Made when first wanted: a TLS client reads the system's certificates, which costs milliseconds and megabytes.
-    clients: Mutex<HashMap<ClientKind, reqwest::Client>>,
+    clients: Arc<Mutex<HashMap<ClientKind, reqwest::Client>>>,
 }
 
 /// IPv4 or IPv6: trackers know a peer by each separately.
@@ -101,7 +101,7 @@ struct ClientKind {
 impl Network {
     pub fn new(config: NetworkConfig) -> Result<Network, NetworkError> {
         let NetworkConfig {} = config;
-        Ok(Network { clients: Mutex::default() })
+        Ok(Network { clients: Arc::default() })
     }
 
     /// Connects, with Nagle's algorithm off: a request of 17 bytes must not wait. No timeout of its own but the system's.
@@ -137,7 +137,7 @@ impl Network {
     /// A client for http and https that follows redirects; always the same one. Reads the system's certificates when
     /// first called (some 10 ms): see [`Network::fetch`], which does so for https only.
     pub fn http_client(&self) -> Result<reqwest::Client, NetworkError> {
-        self.client(ClientKind { tls: true, family: None, direct: false, follows: true })
+        client(&self.clients, ClientKind { tls: true, family: None, direct: false, follows: true })
     }
 
     /// Asks for `url` with GET, following redirects between http and https, and gives the answer, whatever its status.
@@ -145,45 +145,63 @@ impl Network {
     pub async fn fetch(&self, url: Url, family: Option<Family>) -> Result<reqwest::Response, FetchError> {
         let mut url = url;
         for _ in 0..=MOST_REDIRECTS {
-            let kind = ClientKind { tls: url.scheme() == "https", family, direct: is_here(&url), follows: false };
-            let response =
-                self.client(kind)?.get(url.clone()).send().await.map_err(|error| FetchError::of(&error))?;
+            let kind =
+                ClientKind { tls: url.scheme() == "https", family, direct: is_here(&url), follows: false };
+            let client = self.client_in_passing(kind).await?;
+            let response = client.get(url.clone()).send().await.map_err(|error| FetchError::of(&error))?;
             if !response.status().is_redirection() {
                 return Ok(response);
             }
-            let Some(location) = response.headers().get(reqwest::header::LOCATION) else { return Ok(response) };
+            let Some(location) = response.headers().get(reqwest::header::LOCATION) else {
+                return Ok(response);
+            };
             let location = String::from_utf8_lossy(location.as_bytes());
             url = match url.join(&location) {
                 Ok(next) if matches!(next.scheme(), "http" | "https") => next,
-                _ => return Err(FetchError::BadRedirect(location.chars().take(200).collect())),
+                _ => return Err(FetchError::BadRedirect(location.chars().take(4096).collect())),
             };
         }
         Err(FetchError::RedirectLoop)
     }
 
-    fn client(&self, kind: ClientKind) -> Result<reqwest::Client, NetworkError> {
-        if let Some(client) = self.clients.lock().unwrap_or_else(PoisonError::into_inner).get(&kind) {
-            return Ok(client.clone());
-        }
-        // Not under the lock: it may take a while, and two of a kind do no harm.
-        let mut builder = reqwest::Client::builder()
-            .user_agent(USER_AGENT)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .pool_idle_timeout(Duration::from_secs(5))
-            .dns_resolver(Arc::new(Names { family: kind.family }));
+    /// The client, made elsewhere should it take long.
+    async fn client_in_passing(&self, kind: ClientKind) -> Result<reqwest::Client, FetchError> {
         if !kind.tls {
-            builder = builder.tls_certs_only([]);
+            return Ok(client(&self.clients, kind)?);
         }
-        if kind.direct {
-            builder = builder.no_proxy();
+        let clients = self.clients.clone();
+        match tokio::task::spawn_blocking(move || client(&clients, kind)).await {
+            Ok(made) => Ok(made?),
+            Err(error) => Err(FetchError::Broken(error.to_string())),
         }
-        if !kind.follows {
-            builder = builder.redirect(reqwest::redirect::Policy::none());
-        }
-        let client = builder.build().map_err(NetworkError::HttpClient)?;
-        self.clients.lock().unwrap_or_else(PoisonError::into_inner).insert(kind, client.clone());
-        Ok(client)
     }
+}
+
+fn client(
+    clients: &Mutex<HashMap<ClientKind, reqwest::Client>>,
+    kind: ClientKind,
+) -> Result<reqwest::Client, NetworkError> {
+    if let Some(client) = clients.lock().unwrap_or_else(PoisonError::into_inner).get(&kind) {
+        return Ok(client.clone());
+    }
+    // Not under the lock: it may take a while, and two of a kind do no harm.
+    let mut builder = reqwest::Client::builder()
+        .user_agent(USER_AGENT)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .pool_idle_timeout(Duration::from_secs(5))
+        .dns_resolver(Arc::new(Names { family: kind.family }));
+    if !kind.tls {
+        builder = builder.tls_certs_only([]);
+    }
+    if kind.direct {
+        builder = builder.no_proxy();
+    }
+    if !kind.follows {
+        builder = builder.redirect(reqwest::redirect::Policy::none());
+    }
+    let client = builder.build().map_err(NetworkError::HttpClient)?;
+    clients.lock().unwrap_or_else(PoisonError::into_inner).insert(kind, client.clone());
+    Ok(client)
 }
 
 /// Reads the body of an answer, up to `limit` bytes.
@@ -335,7 +353,8 @@ mod tests {
         let net = network();
         let listener = net.tcp_listen((Ipv6Addr::UNSPECIFIED, 0).into()).expect("a free port");
         let port = listener.local_addr().expect("bound").port();
-        let (out, incoming) = tokio::join!(net.tcp_connect((Ipv4Addr::LOCALHOST, port).into()), listener.accept());
+        let (out, incoming) =
+            tokio::join!(net.tcp_connect((Ipv4Addr::LOCALHOST, port).into()), listener.accept());
         assert!(out.expect("connected").nodelay().expect("asked"));
         assert_eq!(canonical(incoming.expect("accepted").1).ip(), Ipv4Addr::LOCALHOST);
     }
