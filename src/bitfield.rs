@@ -107,6 +107,17 @@ impl Bitfield {
         })
     }
 
+    /// The first piece from `from` on that is not in the set.
+    pub fn next_absent(&self, from: PieceIndex) -> Option<PieceIndex> {
+        let first = from.0 as usize / 64;
+        let found = self.words.iter().enumerate().skip(first).find_map(|(i, &word)| {
+            let skipped = if i == first { (1u64 << (from.0 % 64)) - 1 } else { 0 };
+            let absent = !(word | skipped);
+            (absent != 0).then(|| i as u32 * 64 + absent.trailing_zeros())
+        })?;
+        (found < self.pieces).then_some(PieceIndex(found))
+    }
+
     /// The 64 bits that hold pieces `64 * index ..`, lowest first; zero beyond the end.
     pub fn word(&self, index: usize) -> u64 {
         self.words.get(index).copied().unwrap_or(0)
@@ -142,6 +153,16 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn the_next_absent_piece_is_the_first_that_is_not_there(
+            set in proptest::collection::btree_set(0u32..130, 0..130), from in 0u32..140,
+        ) {
+            let mut field = Bitfield::none(130);
+            set.iter().for_each(|&piece| { field.insert(PieceIndex(piece)); });
+            let expected = (from..130).find(|piece| !set.contains(piece)).map(PieceIndex);
+            prop_assert_eq!(field.next_absent(PieceIndex(from)), expected);
+        }
+
         #[test]
         fn the_wire_form_comes_back(set in proptest::collection::btree_set(0u32..300, 0..100)) {
             let mut field = Bitfield::none(300);

@@ -124,7 +124,7 @@ impl Layout {
     /// The block that a message's (index, begin, length) names, if it names exactly one of ours.
     pub fn block(&self, index: u32, begin: u32, length: u32) -> Option<BlockId> {
         let id = BlockId { piece: PieceIndex(index), block: begin / BLOCK };
-        (begin % BLOCK == 0 && length > 0 && self.block_size(id) == length).then_some(id)
+        (begin.is_multiple_of(BLOCK) && length > 0 && self.block_size(id) == length).then_some(id)
     }
 
     /// True if every byte of the block is padding: nobody need be asked for it.

@@ -1,0 +1,141 @@
+//! What we believe of a peer's latency and rate, and how sure we are. Units are types; beliefs are never bare numbers.
+
+use std::time::Duration;
+
+use crate::layout::BLOCK;
+use crate::units::{ByteRate, ByteSize, Timestamp};
+
+/// A rate to try a peer with before it has sent anything: half of a common home line's upload.
+const FRESH_RATE: f64 = 512.0 * 1024.0;
+/// A latency to try a peer with that was not timed.
+const FRESH_LATENCY: Duration = Duration::from_millis(150);
+/// How much of the evidence so far remains at each further block: the memory is about eight blocks.
+const MEMORY: f64 = 0.85;
+/// The least time that a block can be said to have taken: two that come in one packet are no infinite rate.
+const LEAST_SERVICE: f64 = 0.0005;
+
+/// Beliefs about one peer, updated by each block that comes.
+#[derive(Clone, Debug)]
+pub(super) struct Estimate {
+    latency: Duration,
+    latency_known: bool,
+    /// Decaying sums: what it sent, and the seconds it was busy sending that.
+    bytes: f64,
+    seconds: f64,
+    /// How far from the expected moment its blocks come, on average.
+    deviation: f64,
+    answers: u32,
+}
+
+impl Estimate {
+    pub(super) fn new(latency: Option<Duration>) -> Self {
+        Estimate {
+            latency: latency.unwrap_or(FRESH_LATENCY),
+            latency_known: latency.is_some(),
+            bytes: 0.0,
+            seconds: 0.0,
+            deviation: 0.0,
+            answers: 0,
+        }
+    }
+
+    /// From a request's leaving to the first byte of its answer, when the peer has nothing else to send us.
+    pub(super) fn latency(&self) -> Duration {
+        self.latency
+    }
+
+    pub(super) fn rate(&self) -> ByteRate {
+        if self.answers == 0 { ByteRate::new(FRESH_RATE) } else { ByteRate::new(self.bytes / self.seconds) }
+    }
+
+    /// The time that it takes to send one block.
+    pub(super) fn block_time(&self) -> Duration {
+        ByteSize(u64::from(BLOCK)) / self.rate()
+    }
+
+    /// It has sent something.
+    pub(super) fn is_tried(&self) -> bool {
+        self.answers > 0
+    }
+
+    /// How much later than expected a block may come before that means anything.
+    pub(super) fn patience(&self) -> Duration {
+        Duration::from_secs_f64((3.0 * self.deviation).clamp(0.010, 0.5))
+    }
+
+    /// A block that was asked for at `asked_at` has come. `busy_since` is when the block before it came, if the peer had
+    /// several to send; `expected_at` is when we thought this one would.
+    pub(super) fn on_answer(
+        &mut self,
+        now: Timestamp,
+        asked_at: Timestamp,
+        busy_since: Option<Timestamp>,
+        expected_at: Timestamp,
+        size: u32,
+    ) {
+        let total = now.since(asked_at);
+        if !self.latency_known || total < self.latency {
+            // The first answer of a peer that was not timed: most of it is latency.
+            self.latency = if self.latency_known { total } else { total.mul_f64(0.8) };
+            self.latency_known = true;
+        }
+        let could_begin = asked_at + self.latency;
+        let began = busy_since.map_or(could_begin, |before| before.max(could_begin));
+        let service = now.since(began).as_secs_f64().max(LEAST_SERVICE);
+        if busy_since.is_none_or(|before| before <= could_begin) {
+            // Nothing of ours was before it: what its rate does not explain, the latency must.
+            let unexplained = total.saturating_sub(self.block_time());
+            if unexplained > self.latency {
+                self.latency += (unexplained - self.latency).mul_f64(0.05);
+            }
+        }
+        self.bytes = self.bytes * MEMORY + f64::from(size);
+        self.seconds = self.seconds * MEMORY + service;
+        let error = if now > expected_at { now.since(expected_at) } else { expected_at.since(now) };
+        if self.answers > 0 {
+            self.deviation += (error.as_secs_f64().min(2.0) - self.deviation) * 0.1;
+        }
+        self.answers = self.answers.saturating_add(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(ms: u64) -> Timestamp {
+        Timestamp::since_start(Duration::from_millis(ms))
+    }
+
+    #[test]
+    fn a_steady_peer_is_known_after_a_few_blocks() {
+        let mut estimate = Estimate::new(Some(Duration::from_millis(50)));
+        let mut before = None;
+        for i in 1..=10 {
+            let now = at(50 + 16 * i);
+            estimate.on_answer(now, at(0), before, now, BLOCK);
+            before = Some(now);
+        }
+        let rate = estimate.rate().bytes_per_second();
+        assert!((rate - 1_024_000.0).abs() < 10_000.0, "{rate}");
+        assert_eq!(estimate.latency(), Duration::from_millis(50));
+    }
+
+    #[test]
+    fn one_block_after_eight_seconds_makes_a_slow_peer() {
+        let mut estimate = Estimate::new(Some(Duration::from_millis(50)));
+        for i in 1..=10 {
+            estimate.on_answer(at(50 + 16 * i), at(0), Some(at(34 + 16 * i)), at(50 + 16 * i), BLOCK);
+        }
+        estimate.on_answer(at(8210), at(0), Some(at(210)), at(226), BLOCK);
+        assert!(estimate.rate().bytes_per_second() < 20_000.0);
+    }
+
+    #[test]
+    fn two_blocks_in_one_packet_are_no_infinite_rate() {
+        let mut estimate = Estimate::new(Some(Duration::ZERO));
+        estimate.on_answer(at(0), at(0), None, at(0), BLOCK);
+        estimate.on_answer(at(0), at(0), Some(at(0)), at(0), BLOCK);
+        assert!(estimate.rate().bytes_per_second() < 40_000_000.0);
+    }
+}

@@ -1,0 +1,230 @@
+//! What the scheduler knows of one peer: what it has, what it owes us, and when that should come.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::PeerId;
+use super::estimate::Estimate;
+use crate::bitfield::Bitfield;
+use crate::layout::{BLOCK, BlockId};
+use crate::units::{ByteSize, Timestamp};
+
+/// The queue of a peer that has not sent anything yet: enough to keep it busy for one round trip at a common rate.
+const FRESH_QUEUE: u32 = 4;
+/// Blocks in the queue beyond rate times latency, so that it never runs dry between two of our turns.
+const SPARE: u32 = 2;
+/// No peer is trusted with more, whatever it says of itself.
+const LONGEST_QUEUE: u32 = 256;
+
+/// A block in flight.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct InFlight {
+    pub(super) block: BlockId,
+    pub(super) asked_at: Timestamp,
+    /// When it should have come whole, by what we knew at the last change of the queue.
+    pub(super) due_at: Timestamp,
+}
+
+#[derive(Debug)]
+pub(super) struct Peer {
+    pub(super) id: PeerId,
+    pub(super) have: Bitfield,
+    /// Pieces that it has and we lack.
+    pub(super) offers: u32,
+    pub(super) choking: bool,
+    pub(super) interested: bool,
+    pub(super) queue_limit: u32,
+    pub(super) estimate: Estimate,
+    /// In the order of asking, which is the order of answering for all known clients.
+    pub(super) queue: VecDeque<InFlight>,
+    pub(super) last_answer_at: Option<Timestamp>,
+    /// Since when it has owed us something without sending anything.
+    pub(super) owing_since: Option<Timestamp>,
+    /// It unchokes us and sends nothing: asked for one block at a time that nobody waits for.
+    pub(super) snubbed: bool,
+    /// Pieces of its blocks that were right / wrong.
+    pub(super) good_pieces: u32,
+    pub(super) bad_pieces: u32,
+    /// The state of the work (`Scheduler::epoch`) in which nothing was found for it.
+    pub(super) idle_epoch: u64,
+}
+
+impl Peer {
+    pub(super) fn new(id: PeerId, latency: Option<Duration>, pieces: u32) -> Self {
+        Peer {
+            id,
+            have: Bitfield::none(pieces),
+            offers: 0,
+            choking: true,
+            interested: true,
+            queue_limit: 250,
+            estimate: Estimate::new(latency),
+            queue: VecDeque::new(),
+            last_answer_at: None,
+            owing_since: None,
+            snubbed: false,
+            good_pieces: 0,
+            bad_pieces: 0,
+            idle_epoch: 0,
+        }
+    }
+
+    /// How many blocks may be in flight: rate times latency and a little more, so that an urgent block never waits
+    /// behind seconds of others.
+    pub(super) fn longest_queue(&self) -> u32 {
+        let most = self.queue_limit.clamp(1, LONGEST_QUEUE);
+        if self.snubbed {
+            return 1;
+        }
+        if !self.estimate.is_tried() {
+            return FRESH_QUEUE.min(most);
+        }
+        let on_the_way = self.estimate.rate().over(self.estimate.latency()).0.div_ceil(u64::from(BLOCK));
+        (on_the_way as u32).saturating_add(SPARE).min(most)
+    }
+
+    pub(super) fn has_room(&self) -> bool {
+        !self.choking && (self.queue.len() as u32) < self.longest_queue()
+    }
+
+    /// By how much the block that should have come first is late.
+    pub(super) fn lateness(&self, now: Timestamp) -> Duration {
+        self.queue.front().map_or(Duration::ZERO, |front| now.since(front.due_at))
+    }
+
+    /// How much later than `due_at` its blocks must now be expected. A block that is late by some time is expected to
+    /// take about that time again: the longer a silence has lasted, the longer it will.
+    pub(super) fn delay(&self, now: Timestamp) -> Duration {
+        self.lateness(now) * 2
+    }
+
+    /// When the peer will have sent all that it owes.
+    pub(super) fn free_at(&self, now: Timestamp) -> Timestamp {
+        let reachable = now + self.estimate.latency();
+        self.queue.back().map_or(reachable, |last| reachable.max(last.due_at + self.delay(now)))
+    }
+
+    /// When one more block, asked for now, would be here.
+    pub(super) fn soonest(&self, now: Timestamp) -> Timestamp {
+        self.free_at(now) + self.estimate.block_time()
+    }
+
+    /// How many more blocks than it owes it could bring by `then`.
+    pub(super) fn blocks_by(&self, now: Timestamp, then: Timestamp) -> u32 {
+        let time = then.since(self.free_at(now));
+        (self.estimate.rate().over(time) + ByteSize(u64::from(BLOCK) / 64)).0.div_euclid(u64::from(BLOCK))
+            as u32
+    }
+
+    pub(super) fn ask(&mut self, now: Timestamp, block: BlockId) {
+        let due_at = self.soonest(now);
+        self.owing_since.get_or_insert(now);
+        self.queue.push_back(InFlight { block, asked_at: now, due_at });
+    }
+
+    /// Takes a block off the queue without an answer.
+    pub(super) fn forget(&mut self, now: Timestamp, block: BlockId) -> bool {
+        let Some(at) = self.queue.iter().position(|flying| flying.block == block) else { return false };
+        self.queue.remove(at);
+        self.expect_again(now, at);
+        if self.queue.is_empty() {
+            self.owing_since = None;
+        }
+        true
+    }
+
+    /// A block has come. True if it was in flight.
+    pub(super) fn on_answer(&mut self, now: Timestamp, block: BlockId, size: u32) -> bool {
+        self.snubbed = false;
+        let asked =
+            self.queue.iter().position(|flying| flying.block == block).and_then(|at| self.queue.remove(at));
+        if let Some(flying) = asked {
+            let busy_since = self.last_answer_at.filter(|&at| at > flying.asked_at);
+            self.estimate.on_answer(now, flying.asked_at, busy_since, flying.due_at, size);
+        }
+        self.last_answer_at = Some(now);
+        self.owing_since = (!self.queue.is_empty()).then_some(now);
+        self.expect_again(now, 0);
+        asked.is_some()
+    }
+
+    /// Reckons anew when each block from position `from` on is due.
+    fn expect_again(&mut self, now: Timestamp, from: usize) {
+        let (latency, block_time) = (self.estimate.latency(), self.estimate.block_time());
+        let mut before = match from.checked_sub(1).and_then(|at| self.queue.get(at)) {
+            Some(flying) => flying.due_at,
+            None => self.last_answer_at.unwrap_or(now),
+        };
+        for flying in self.queue.iter_mut().skip(from) {
+            flying.due_at = before.max(flying.asked_at + latency) + block_time;
+            before = flying.due_at;
+        }
+    }
+
+    /// The share of its finished pieces that were bad, counting a peer without any as half suspect.
+    pub(super) fn suspicion(&self) -> f64 {
+        (f64::from(self.bad_pieces) + 0.5) / (f64::from(self.bad_pieces + self.good_pieces) + 1.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layout::PieceIndex;
+
+    fn at(ms: u64) -> Timestamp {
+        Timestamp::since_start(Duration::from_millis(ms))
+    }
+
+    fn block(n: u32) -> BlockId {
+        BlockId { piece: PieceIndex(0), block: n }
+    }
+
+    fn steady_peer() -> Peer {
+        let mut peer = Peer::new(PeerId(1), Some(Duration::from_millis(50)), 1);
+        peer.choking = false;
+        for n in 0..8 {
+            peer.ask(at(0), block(n));
+        }
+        for n in 0..8 {
+            peer.on_answer(at(66 + 16 * u64::from(n)), block(n), BLOCK);
+        }
+        peer
+    }
+
+    #[test]
+    fn the_queue_is_rate_times_latency_and_a_little() {
+        assert_eq!(steady_peer().longest_queue(), 4 + SPARE);
+        assert_eq!(Peer::new(PeerId(2), None, 1).longest_queue(), FRESH_QUEUE);
+    }
+
+    #[test]
+    fn each_block_in_the_queue_makes_the_next_one_later() {
+        let mut peer = steady_peer();
+        let alone = peer.soonest(at(300));
+        peer.ask(at(300), block(9));
+        let behind = peer.soonest(at(300));
+        assert_eq!(behind.since(alone), peer.estimate.block_time());
+    }
+
+    #[test]
+    fn a_silent_peer_is_expected_later_and_later() {
+        let mut peer = steady_peer();
+        peer.ask(at(300), block(9));
+        let due = peer.queue[0].due_at;
+        assert_eq!(peer.delay(due), Duration::ZERO);
+        assert_eq!(peer.delay(due + Duration::from_millis(200)), Duration::from_millis(400));
+    }
+
+    #[test]
+    fn what_is_cancelled_in_the_middle_brings_the_rest_nearer() {
+        let mut peer = steady_peer();
+        for n in 10..13 {
+            peer.ask(at(300), block(n));
+        }
+        let last = peer.queue[2].due_at;
+        assert!(peer.forget(at(300), block(11)));
+        assert!(!peer.forget(at(300), block(11)));
+        assert_eq!(last.since(peer.queue[1].due_at), peer.estimate.block_time());
+    }
+}

@@ -1,0 +1,242 @@
+//! Which block this peer should be asked for. The question is never "which block for this peer" but "who has this block
+//! here soonest": a peer is given the first block in the order of need that all the others together could not bring
+//! before it does.
+
+use std::time::Duration;
+
+use super::peer::Peer;
+use super::progress::Progress;
+use super::{Output, PeerId, Scheduler};
+use crate::layout::{BLOCK, BlockId, PieceIndex};
+use crate::units::Timestamp;
+
+/// The service time of a block counts for so much at the most when the line's share in flight is reckoned: a slow
+/// peer's own queue is not the line's.
+const MOST_SERVICE: Duration = Duration::from_millis(50);
+/// A block that is expected just in time is expected too late.
+const SAFETY: Duration = Duration::from_millis(500);
+/// At most so many begun pieces are looked at for a peer that lacks most of them.
+const MOST_LOOKS: usize = 32;
+
+impl Scheduler {
+    /// Asks for as much as peers and line have room for, the peer that is soonest first.
+    pub(super) fn fill(&mut self, now: Timestamp) {
+        let someone_waits = self.is_someone_waiting();
+        let most = self.line.most_in_flight(self.round_trip, false);
+        let most_urgent = self.line.most_in_flight(self.round_trip, someone_waits);
+        let mut passed = Vec::new();
+        loop {
+            if self.in_flight >= most_urgent {
+                self.line.on_held_back();
+                break;
+            }
+            let urgent_only = self.in_flight >= most;
+            if urgent_only && !self.has_urgent_work() {
+                self.line.on_held_back();
+                break;
+            }
+            let epoch = self.epoch;
+            let soonest = self
+                .peers
+                .iter()
+                .enumerate()
+                .filter(|(at, peer)| peer.idle_epoch != epoch && peer.has_room() && !passed.contains(at))
+                .min_by_key(|(_, peer)| peer.soonest(now));
+            let Some((at, _)) = soonest else { break };
+            match self.pick(now, at, urgent_only) {
+                Some(block) => self.ask(now, at, block),
+                None if urgent_only => passed.push(at),
+                None => self.peers[at].idle_epoch = self.epoch,
+            }
+        }
+    }
+
+    fn ask(&mut self, now: Timestamp, at: usize, block: BlockId) {
+        let id = self.peers[at].id;
+        let progress =
+            self.begun.entry(block.piece).or_insert_with(|| Progress::new(&self.layout, block.piece));
+        progress.on_asked(block.block, id);
+        if progress.open() == 0 {
+            self.left_open.remove(&block.piece);
+        }
+        self.peers[at].ask(now, block);
+        self.in_flight += 1;
+        self.outputs.push_back(Output::Request { peer: id, block });
+    }
+
+    /// Asks `id` too for a block that is in flight elsewhere.
+    pub(super) fn ask_also(&mut self, now: Timestamp, id: PeerId, block: BlockId) {
+        if let Some(at) = self.peer_at(id) {
+            self.ask(now, at, block);
+        }
+    }
+
+    fn has_urgent_work(&self) -> bool {
+        self.plan.pieces[..self.plan.urgent].iter().any(|planned| self.open_blocks(planned.piece) > 0)
+    }
+
+    fn open_blocks(&self, piece: PieceIndex) -> u32 {
+        match self.begun.get(&piece) {
+            Some(progress) if progress.verifying => 0,
+            Some(progress) => progress.open(),
+            None => self.layout.blocks_in(piece),
+        }
+    }
+
+    /// The block to ask peer number `at` for, if there is any.
+    fn pick(&mut self, now: Timestamp, at: usize, urgent_only: bool) -> Option<BlockId> {
+        if self.peers[at].snubbed {
+            return if urgent_only { None } else { self.pick_background(at) };
+        }
+        if let Some(block) = self.pick_urgent(now, at) {
+            return Some(block);
+        }
+        if urgent_only {
+            return None;
+        }
+        self.pick_window(at).or_else(|| self.pick_background(at))
+    }
+
+    /// By deadline: the first block that the others could not bring sooner, or that this peer brings in good time.
+    fn pick_urgent(&mut self, now: Timestamp, at: usize) -> Option<BlockId> {
+        let peer = &self.peers[at];
+        let (id, then) = (peer.id, peer.soonest(now));
+        let mut others = None;
+        let mut before = 0;
+        for index in 0..self.plan.urgent {
+            let planned = self.plan.pieces[index];
+            let open = self.open_blocks(planned.piece);
+            if open == 0 || !self.peers[at].have.has(planned.piece) {
+                // What this peer lacks is no work of the peers that it competes with for the rest, as a rule.
+                continue;
+            }
+            before += open;
+            let in_time = then + SAFETY <= planned.deadline;
+            if !in_time {
+                let by_others = *others.get_or_insert_with(|| self.blocks_by_others(now, at, then, None));
+                if by_others >= before && self.blocks_by_others(now, at, then, Some(planned.piece)) >= before
+                {
+                    continue;
+                }
+            }
+            if let Some(block) = self.next_open(planned.piece, id) {
+                return Some(block);
+            }
+        }
+        None
+    }
+
+    /// How many blocks (of `piece`, if named) the other peers could bring before `then`, beyond what they owe.
+    fn blocks_by_others(&self, now: Timestamp, at: usize, then: Timestamp, piece: Option<PieceIndex>) -> u32 {
+        let can_bring =
+            |peer: &Peer| !peer.choking && !peer.snubbed && piece.is_none_or(|piece| peer.have.has(piece));
+        let others = self.peers.iter().enumerate().filter(|(other, peer)| *other != at && can_bring(peer));
+        others.map(|(_, peer)| peer.blocks_by(now, then)).fold(0, u32::saturating_add)
+    }
+
+    /// The rest of the windows: rarest first.
+    fn pick_window(&mut self, at: usize) -> Option<BlockId> {
+        let id = self.peers[at].id;
+        let rest = self.plan.urgent..self.plan.pieces.len();
+        // What has been begun is finished first: a half piece is of use to nobody.
+        for index in rest.clone() {
+            let piece = self.plan.pieces[index].piece;
+            let is_open =
+                self.begun.get(&piece).is_some_and(|progress| progress.open() > 0 && !progress.verifying);
+            if is_open
+                && self.peers[at].have.has(piece)
+                && let Some(block) = self.next_open(piece, id)
+            {
+                return Some(block);
+            }
+        }
+        let (begun, pieces, have) = (&self.begun, &self.plan.pieces, &self.peers[at].have);
+        let eligible = |index: u32| {
+            let piece = pieces.get(index as usize)?.piece;
+            (!begun.contains_key(&piece) && have.has(piece)).then_some(piece)
+        };
+        let chosen =
+            self.rarity.rarest(rest.start as u32..rest.end as u32, rest.start as u32, Some, eligible)?;
+        self.begin(chosen, id)
+    }
+
+    /// The rest of the film: what has been begun first, then the rarest.
+    fn pick_background(&mut self, at: usize) -> Option<BlockId> {
+        let id = self.peers[at].id;
+        let candidates: Vec<_> = self
+            .left_open
+            .iter()
+            .copied()
+            .filter(|&piece| self.peers[at].have.has(piece) && self.is_background(piece))
+            .take(MOST_LOOKS)
+            .collect();
+        for piece in candidates {
+            if let Some(block) = self.next_open(piece, id) {
+                return Some(block);
+            }
+        }
+        let head = self.readers.last().map(|reader| reader.head);
+        for index in 0..self.background.len() {
+            let span = self.background[index];
+            let range = self.layout.pieces_of(span.range());
+            let from = head
+                .filter(|head| span.range().contains(head))
+                .map_or(range.start, |h| self.layout.piece_at(h).0);
+            let (begun, had, have) = (&self.begun, &self.had, &self.peers[at].have);
+            let next = |at: u32| had.next_absent(PieceIndex(at)).map(|piece| piece.0);
+            let eligible = |at: u32| {
+                let piece = PieceIndex(at);
+                (!begun.contains_key(&piece) && have.has(piece)).then_some(piece)
+            };
+            if let Some(piece) = self.rarity.rarest(range, from, next, eligible) {
+                return self.begin(piece, id);
+            }
+        }
+        None
+    }
+
+    fn begin(&mut self, piece: PieceIndex, id: PeerId) -> Option<BlockId> {
+        let deadline =
+            self.plan.pieces.iter().find(|planned| planned.piece == piece).map(|planned| planned.deadline);
+        let layout = &self.layout;
+        let progress = self.begun.entry(piece).or_insert_with(|| Progress::new(layout, piece));
+        progress.deadline = deadline;
+        if progress.missing() == 0 && !progress.verifying {
+            progress.verifying = true;
+            self.outputs.push_back(Output::Verify { piece });
+            return None;
+        }
+        if deadline.is_none() {
+            self.left_open.insert(piece);
+        }
+        self.next_open(piece, id)
+    }
+
+    fn next_open(&mut self, piece: PieceIndex, id: PeerId) -> Option<BlockId> {
+        if !self.begun.contains_key(&piece) {
+            return self.begin(piece, id);
+        }
+        let peers = &self.peers;
+        let suspicion = |sender: PeerId| {
+            peers.binary_search_by_key(&sender, |peer| peer.id).map_or(1.0, |at| peers[at].suspicion())
+        };
+        let block = self.begun.get_mut(&piece)?.next_open(id, suspicion)?;
+        Some(BlockId { piece, block })
+    }
+
+    /// What a block alone takes from request to arrival, over all peers that send, weighted by what they bring.
+    pub(super) fn weigh_round_trip(&mut self) {
+        let (mut sum, mut weight) = (0.0, 0.0);
+        for peer in
+            self.peers.iter().filter(|peer| !peer.choking && !peer.snubbed && peer.estimate.is_tried())
+        {
+            let rate = peer.estimate.rate().bytes_per_second().max(f64::from(BLOCK) / 100.0);
+            let alone = peer.estimate.latency() + peer.estimate.block_time().min(MOST_SERVICE);
+            sum += rate * alone.as_secs_f64();
+            weight += rate;
+        }
+        if weight > 0.0 {
+            self.round_trip = Duration::from_secs_f64((sum / weight).clamp(0.001, 5.0));
+        }
+    }
+}
