@@ -264,6 +264,8 @@ mod tests {
     #[test]
     fn nothing_at_all_is_wrong_usage() {
         assert!(parse(&[]).is_err());
-        assert!(matches!(parse(&["demo", "--once"]).expect("parses").command, Some(Command::Demo(d)) if d.once));
+        assert!(
+            matches!(parse(&["demo", "--once"]).expect("parses").command, Some(Command::Demo(d)) if d.once)
+        );
     }
 }

@@ -71,8 +71,7 @@ impl Screen {
     pub fn new(style: Style) -> Screen {
         let bar = match style {
             Style::Live { colors } => {
-                let bar =
-                    ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::stderr_with_hz(HERTZ));
+                let bar = ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::stderr_with_hz(HERTZ));
                 bar.set_style(line::bar_style(colors));
                 Some(bar)
             }

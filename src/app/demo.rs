@@ -73,7 +73,8 @@ async fn run(
     tell_url(session, Some(&url), flags.quiet, player.is_some() || flags.once);
 
     let metadata_cache = MetadataCache::new(cache.join("metadata"));
-    let source = source::resolve(&swarm.magnet, &session.net, &metadata_cache).await.or_exit(Exit::Failure)?;
+    let source =
+        source::resolve(&swarm.magnet, &session.net, &metadata_cache).await.or_exit(Exit::Failure)?;
     // Nothing of the demo leaves this computer.
     let options = Options { cache, dht: false, lsd: false, ..Options::default() };
     session.open(source, options).await?;
@@ -103,8 +104,7 @@ async fn run(
 
 /// Fetches all of the film as a player would, and holds it against the one in the program.
 async fn fetch(net: &crate::net::Network, url: &str, begun: Instant) -> anyhow::Result<(Duration, Duration)> {
-    let client = net.http_client().context("no HTTP client")?;
-    let mut response = client.get(url).send().await?.error_for_status()?;
+    let mut response = net.fetch(url.parse()?, None).await?.error_for_status()?;
     ensure!(response.content_length() == Some(CLIP.len() as u64), "the server told a wrong length");
     let mut rest = CLIP;
     let mut first_byte = None;
@@ -140,5 +140,7 @@ fn has_screen() -> bool {
     if cfg!(any(target_os = "macos", windows)) {
         return true;
     }
-    ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
+    ["DISPLAY", "WAYLAND_DISPLAY"]
+        .iter()
+        .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
 }

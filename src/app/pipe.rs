@@ -55,19 +55,25 @@ async fn copy(file: Box<dyn ReadAt>, mut to: impl Write + Send + 'static) -> Res
 /// Returns when the other end of the pipe has been closed; never for files and terminals.
 #[cfg(unix)]
 async fn stdout_is_gone() {
-    use tokio::io::Interest;
-    use tokio::io::unix::AsyncFd;
+    use rustix::event::{PollFd, PollFlags, poll};
 
-    // Regular files cannot be polled, and need not be.
-    if let Ok(stdout) = AsyncFd::with_interest(io::stdout(), Interest::ERROR) {
-        while let Ok(mut ready) = stdout.ready(Interest::ERROR).await {
-            if ready.ready().is_error() {
-                return;
+    let (tell, told) = tokio::sync::oneshot::channel();
+    // A thread that waits for nothing but an error costs nothing, and ends with the process.
+    let watcher = std::thread::Builder::new().name("stdout".into()).spawn(move || {
+        let stdout = io::stdout();
+        loop {
+            let mut polled = [PollFd::new(&stdout, PollFlags::empty())];
+            match poll(&mut polled, None) {
+                Ok(_) => break,
+                Err(rustix::io::Errno::INTR) => {}
+                Err(_) => return,
             }
-            ready.clear_ready();
         }
+        let _ = tell.send(());
+    });
+    if watcher.is_err() || told.await.is_err() {
+        std::future::pending().await
     }
-    std::future::pending().await
 }
 
 #[cfg(not(unix))]

@@ -1,5 +1,6 @@
 //! One torrent from the first byte typed to the last thing closed: the parts that every command shares.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,8 +47,23 @@ impl Session {
 
     /// Starts the HTTP server, and gives the URL of the chosen file. What it serves comes later.
     pub(super) async fn listen(&mut self, flags: &ServerFlags) -> Result<String, Failure> {
-        let config = ServerConfig { hostname: flags.hostname.clone(), port: flags.port, ..ServerConfig::default() };
-        let server = http::serve(Arc::new(self.late.clone()), config).await.or_exit(Exit::Address)?;
+        let otherwise = ServerConfig::default();
+        let mut config = ServerConfig {
+            hostname: flags.hostname.clone(),
+            port: flags.port.unwrap_or(otherwise.port),
+            ..otherwise
+        };
+        if let Some(name) = flags.hostname.as_deref().filter(|name| name.parse::<IpAddr>().is_err()) {
+            let found = self.net.resolve(name, config.port).await;
+            let found = found.with_context(|| format!("{name} has no address")).or_exit(Exit::Address)?;
+            config.addresses = found.into_iter().map(|address| address.ip()).collect();
+        }
+        let net = self.net.clone();
+        let server = http::serve(Arc::new(self.late.clone()), config, |at| net.tcp_listen(at))
+            .or_exit(Exit::Address)?;
+        if let (Some(taken), Some(_)) = (server.taken_port(), flags.port) {
+            self.screen.say(&format!("port {taken} is taken: {} it is", server.address().port()));
+        }
         let url = server.url();
         self.server = Some(server);
         Ok(url)

@@ -13,7 +13,7 @@ use super::pipe::{self, PipeError};
 use super::session::{Session, open_chosen};
 use crate::cli::{PlayerFlags, Watch};
 use crate::player::{self, Launch};
-use crate::source::{self, Metainfo, MetadataCache};
+use crate::source::{self, MetadataCache, Metainfo};
 use crate::torrent::{Choice, Options};
 use crate::tui::Style;
 use crate::units::ByteSize;

@@ -75,7 +75,11 @@ mod tests {
     use crate::read::Statistics;
 
     fn view(stage: Stage, statistics: Statistics) -> View {
-        View { stage, statistics, sources: vec!["DHT: 0 of 12 nodes know it".into(), "tracker t: refused".into()] }
+        View {
+            stage,
+            statistics,
+            sources: vec!["DHT: 0 of 12 nodes know it".into(), "tracker t: refused".into()],
+        }
     }
 
     #[test]

@@ -8,7 +8,8 @@ use crate::seeds::{Seeds, Torrent};
 fn quiet_says_one_line_and_ctrl_c_is_how_one_stops_watching() {
     let torrent = Torrent::of_file("film.mp4", demo());
     let seeds = Seeds::of(&torrent, 2);
-    let args = [torrent.typed().to_owned(), "--quiet".into(), "--port=0".into()].into_iter().chain(seeds.flags());
+    let args =
+        [torrent.typed().to_owned(), "--quiet".into(), "--port=0".into()].into_iter().chain(seeds.flags());
     let mut running = Peerflix::new(args).start();
     let line = running.line();
     assert!(line.starts_with("server is listening on http://127.0.0.1:"), "{line}");

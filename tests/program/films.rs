@@ -17,7 +17,15 @@ pub fn films() -> &'static Films {
         let folder = TempDir::new().expect("a temporary folder");
         for name in ["moov-last.mp4", "film.mkv"] {
             let made = program("ffmpeg", "ffmpeg")
-                .args(["-v", "error", "-y", "-i", concat!(env!("CARGO_MANIFEST_DIR"), "/assets/demo.mp4"), "-c", "copy"])
+                .args([
+                    "-v",
+                    "error",
+                    "-y",
+                    "-i",
+                    concat!(env!("CARGO_MANIFEST_DIR"), "/assets/demo.mp4"),
+                    "-c",
+                    "copy",
+                ])
                 .arg(folder.path().join(name))
                 .status()
                 .expect("ffmpeg runs");

@@ -43,9 +43,11 @@ fn a_file_that_is_not_there() {
 fn a_file_that_is_no_torrent_or_half_of_one() {
     let folder = TempDir::new().expect("a temporary folder");
     let whole = Torrent::of_file("film.mp4", demo()).bytes;
-    for (name, bytes) in
-        [("text.torrent", b"hello".as_slice()), ("half.torrent", &whole[..whole.len() / 2]), ("empty.torrent", b"")]
-    {
+    for (name, bytes) in [
+        ("text.torrent", b"hello".as_slice()),
+        ("half.torrent", &whole[..whole.len() / 2]),
+        ("empty.torrent", b""),
+    ] {
         let path = folder.path().join(name);
         std::fs::write(&path, bytes).expect("writes");
         let said = quiet(path.to_str().expect("plain")).said();
@@ -74,7 +76,8 @@ fn a_url_that_has_no_torrent() {
 fn a_file_that_the_torrent_does_not_have() {
     let torrent = Torrent::of_file("film.mp4", demo());
     for choice in ["--index=99", "--file=*.zim"] {
-        let said = Peerflix::new([torrent.typed(), choice, "--quiet", "--port=0", "--no-dht", "--no-lsd"]).said();
+        let said =
+            Peerflix::new([torrent.typed(), choice, "--quiet", "--port=0", "--no-dht", "--no-lsd"]).said();
         said.failed_with(4, &["film.mp4"]);
     }
 }
@@ -96,7 +99,12 @@ fn a_player_that_is_not_installed_names_those_that_are() {
 fn a_folder_that_is_none() {
     let torrent = Torrent::of_file("film.mp4", demo());
     let seeds = Seeds::of(&torrent, 1);
-    let args = [torrent.typed().to_owned(), format!("--path={}", torrent.path.display()), "--quiet".into(), "--port=0".into()];
+    let args = [
+        torrent.typed().to_owned(),
+        format!("--path={}", torrent.path.display()),
+        "--quiet".into(),
+        "--port=0".into(),
+    ];
     let said = Peerflix::new(args.into_iter().chain(seeds.flags())).said();
     said.failed_with(7, &["film.torrent"]);
 }
@@ -105,7 +113,8 @@ fn a_folder_that_is_none() {
 fn an_address_that_is_not_ours() {
     let torrent = Torrent::of_file("film.mp4", demo());
     // TEST-NET-1 (RFC 5737): no computer has it.
-    let said = Peerflix::new([torrent.typed(), "--hostname=192.0.2.1", "--port=0", "--no-dht", "--no-lsd"]).said();
+    let said =
+        Peerflix::new([torrent.typed(), "--hostname=192.0.2.1", "--port=0", "--no-dht", "--no-lsd"]).said();
     said.failed_with(6, &["192.0.2.1"]);
 }
 

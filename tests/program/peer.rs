@@ -93,7 +93,8 @@ fn serve(mut stream: TcpStream, film: &[u8], piece_length: usize, info_hash: [u8
         if id != Some(6) || body.len() != 12 {
             continue;
         }
-        let number = |at: usize| u32::from_be_bytes([body[at], body[at + 1], body[at + 2], body[at + 3]]) as usize;
+        let number =
+            |at: usize| u32::from_be_bytes([body[at], body[at + 1], body[at + 2], body[at + 3]]) as usize;
         let (piece, begin, length) = (number(0), number(4), number(8));
         let start = piece * piece_length + begin;
         send(&mut stream, 7, &[&body[..8], &film[start..start + length]])?;

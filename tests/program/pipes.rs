@@ -11,7 +11,8 @@ fn the_film_and_nothing_else_goes_to_the_pipe() {
     let torrent = Torrent::of_file("film.mp4", demo());
     let seeds = Seeds::of(&torrent, 2);
     for flag in ["--stdout", "--output=-"] {
-        let said = Peerflix::new([torrent.typed().to_owned(), flag.into()].into_iter().chain(seeds.flags())).said();
+        let said =
+            Peerflix::new([torrent.typed().to_owned(), flag.into()].into_iter().chain(seeds.flags())).said();
         assert_eq!(said.code, Some(0), "{}", said.errors);
         assert!(said.out == demo(), "{} bytes", said.out.len());
     }
@@ -45,7 +46,8 @@ fn the_list_is_numbers_names_and_sizes() {
     let torrent = Torrent::of_folder("season", &[("e1.mkv", [0; 3000].as_slice()), ("e2.mkv", &[1; 20])]);
     let expected = ["season/e1.mkv : 3.0 kB", "season/e2.mkv : 20 B"];
     let typed = Peerflix::new([torrent.typed(), "--list"]).said();
-    let piped = Peerflix::new(["-", "--list"]).stdin(std::fs::File::open(&torrent.path).expect("opens")).said();
+    let piped =
+        Peerflix::new(["-", "--list"]).stdin(std::fs::File::open(&torrent.path).expect("opens")).said();
     for said in [typed, piped] {
         assert_eq!(said.code, Some(0), "{}", said.errors);
         let text = said.text();
@@ -61,15 +63,19 @@ fn the_list_is_numbers_names_and_sizes() {
 fn a_magnet_is_listed_from_the_swarm() {
     let torrent = Torrent::of_file("film.mp4", demo());
     let seeds = Seeds::of(&torrent, 1);
-    let said = Peerflix::new([torrent.hex().to_uppercase(), "--list".into()].into_iter().chain(seeds.flags())).said();
+    let said =
+        Peerflix::new([torrent.hex().to_uppercase(), "--list".into()].into_iter().chain(seeds.flags()))
+            .said();
     assert_eq!(said.code, Some(0), "{}", said.errors);
     assert_eq!(said.text(), "  0 : film.mp4 : 2.7 MB\n");
 }
 
 #[test]
 fn a_name_or_a_number_chooses_another_file() {
-    let torrent =
-        Torrent::of_folder("season", &[("e1.mkv", [7; 100_000].as_slice()), ("e2.mkv", b"the second episode")]);
+    let torrent = Torrent::of_folder(
+        "season",
+        &[("e1.mkv", [7; 100_000].as_slice()), ("e2.mkv", b"the second episode")],
+    );
     let seeds = Seeds::of(&torrent, 1);
     let list = Peerflix::new([torrent.typed(), "--list"]).said().text();
     let index = list.lines().position(|line| line.contains("e2.mkv")).expect("it is listed");

@@ -101,7 +101,9 @@ fn mpv_plays_seeks_and_its_end_is_ours() {
     std::fs::write(&script, MPV_SCRIPT).expect("writes");
     let mut args = vec![torrent.typed().to_owned(), "--port=0".into(), "--mpv".into()];
     args.extend(seeds.flags());
-    args.extend(["--", "--no-config", "--vo=null", "--ao=null", "--ao-null-untimed", "--untimed"].map(String::from));
+    args.extend(
+        ["--", "--no-config", "--vo=null", "--ao=null", "--ao-null-untimed", "--untimed"].map(String::from),
+    );
     args.push(format!("--script={}", script.display()));
     let said = Peerflix::new(args).env("TOLD", &told).said();
     assert_eq!(said.code, Some(0), "{}", said.errors);
@@ -116,7 +118,12 @@ fn as_somebody(home: &Path) -> Vec<String> {
     if rustix::process::geteuid().is_root() {
         on_path("setpriv").expect("setpriv is not installed: apt-get install util-linux");
         std::os::unix::fs::chown(home, Some(NOBODY), Some(NOBODY)).expect("root may");
-        words.extend(["setpriv".into(), format!("--reuid={NOBODY}"), format!("--regid={NOBODY}"), "--clear-groups".into()]);
+        words.extend([
+            "setpriv".into(),
+            format!("--reuid={NOBODY}"),
+            format!("--regid={NOBODY}"),
+            "--clear-groups".into(),
+        ]);
     }
     words.extend(["env".into(), format!("HOME={}", home.display())]);
     words
@@ -133,7 +140,8 @@ fn vlc_plays(torrent: &Torrent, seeds: &Seeds, more: &[&str]) -> f64 {
     player.extend(["cvlc", "--intf=dummy", "--no-one-instance", "--play-and-exit"].map(String::from));
     player.push(format!("--sout=#std{{access=file,mux=ts,dst={}}}", copy.display()));
     player.extend(more.iter().map(|word| (*word).to_owned()));
-    let mut args = vec![torrent.typed().to_owned(), "--port=0".into(), format!("--player={}", player.join(" "))];
+    let mut args =
+        vec![torrent.typed().to_owned(), "--port=0".into(), format!("--player={}", player.join(" "))];
     args.extend(seeds.flags());
     let said = Peerflix::new(args).said();
     assert_eq!(said.code, Some(0), "{}", said.errors);

@@ -158,7 +158,11 @@ impl Said {
     pub fn failed_with(&self, code: i32, words: &[&str]) {
         assert_eq!(self.code, Some(code), "{self:?}");
         for word in words {
-            assert!(self.errors.to_lowercase().contains(&word.to_lowercase()), "no {word:?} in {:?}", self.errors);
+            assert!(
+                self.errors.to_lowercase().contains(&word.to_lowercase()),
+                "no {word:?} in {:?}",
+                self.errors
+            );
         }
         assert!(!self.errors.contains("panicked"), "{}", self.errors);
     }

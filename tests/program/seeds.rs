@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use librqbit::spawn_utils::BlockingSpawner;
 use librqbit::{
-    AddTorrent, AddTorrentOptions, CreateTorrentOptions, ListenerMode, ListenerOptions, Session, SessionOptions,
-    create_torrent,
+    AddTorrent, AddTorrentOptions, CreateTorrentOptions, ListenerMode, ListenerOptions, Session,
+    SessionOptions, create_torrent,
 };
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -50,7 +50,8 @@ impl Torrent {
     fn made(files: TempDir, folder: PathBuf, whole: &Path) -> Torrent {
         let runtime = runtime();
         let options = CreateTorrentOptions { piece_length: Some(64 * 1024), ..Default::default() };
-        let made = runtime.block_on(create_torrent(whole, options, &BlockingSpawner::new(1))).expect("a torrent");
+        let made =
+            runtime.block_on(create_torrent(whole, options, &BlockingSpawner::new(1))).expect("a torrent");
         let bytes = made.as_bytes().expect("bencodes");
         let path = files.path().join("film.torrent");
         std::fs::write(&path, &bytes).expect("writes");

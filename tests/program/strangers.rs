@@ -23,8 +23,7 @@ impl Drop for Killed {
 
 fn fetches_all_from(torrent: &Torrent, seed: SocketAddr, typed: &str) {
     wait_until_it_seeds(seed, torrent.info_hash);
-    let said =
-        Peerflix::new([typed, "--stdout", "--no-dht", "--no-lsd", &format!("--peer={seed}")]).said();
+    let said = Peerflix::new([typed, "--stdout", "--no-dht", "--no-lsd", &format!("--peer={seed}")]).said();
     assert_eq!(said.code, Some(0), "{}", said.errors);
     assert!(said.out == demo(), "{} bytes came, or wrong ones", said.out.len());
 }
@@ -36,7 +35,10 @@ fn transmission_seeds_and_we_stream() {
     let watched = home.path().join("watched");
     std::fs::create_dir(&watched).expect("creates");
     // Transmission takes no "any free port": one that was free a moment ago is the best there is.
-    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|free| free.local_addr()).expect("a free port").port();
+    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .and_then(|free| free.local_addr())
+        .expect("a free port")
+        .port();
     let settings = format!(
         r#"{{"bind-address-ipv4": "127.0.0.1", "dht-enabled": false, "lpd-enabled": false, "pex-enabled": false,
             "utp-enabled": false, "port-forwarding-enabled": false, "rpc-enabled": false, "peer-port": {port},
@@ -82,7 +84,9 @@ fn libtorrent_seeds_and_we_stream_from_a_magnet() {
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
-        .expect("/usr/bin/python3 is not there: `make test` installs it, or apt-get install python3-libtorrent");
+        .expect(
+            "/usr/bin/python3 is not there: `make test` installs it, or apt-get install python3-libtorrent",
+        );
     let mut line = String::new();
     let stdout = child.stdout.take().expect("a pipe");
     let _child = Killed(child);
