@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// When something that must happen has not happened after this long, it never will.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(40);
 
 /// A command line that touches nothing of the user's: its cache is a folder of its own.
 pub struct Peerflix {

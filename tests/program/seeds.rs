@@ -50,8 +50,8 @@ impl Torrent {
     fn made(files: TempDir, folder: PathBuf, whole: &Path) -> Torrent {
         let runtime = runtime();
         let options = CreateTorrentOptions { piece_length: Some(64 * 1024), ..Default::default() };
-        let made =
-            runtime.block_on(create_torrent(whole, options, &BlockingSpawner::new(1))).expect("a torrent");
+        let made = runtime.block_on(async { create_torrent(whole, options, &BlockingSpawner::new(1)).await });
+        let made = made.expect("a torrent");
         let bytes = made.as_bytes().expect("bencodes");
         let path = files.path().join("film.torrent");
         std::fs::write(&path, &bytes).expect("writes");
