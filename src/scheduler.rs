@@ -221,6 +221,8 @@ pub struct Scheduler {
     begun: BTreeMap<PieceIndex, Progress>,
     /// Of those, the ones beyond all windows with something to ask for.
     left_open: BTreeSet<PieceIndex>,
+    /// Of those, the ones whose hash was wrong.
+    failed: BTreeSet<PieceIndex>,
     plan: Plan,
     rarity: Rarity,
     line: Line,
@@ -247,6 +249,7 @@ impl Scheduler {
             background: Vec::new(),
             begun: BTreeMap::new(),
             left_open: BTreeSet::new(),
+            failed: BTreeSet::new(),
             plan: Plan::default(),
             rarity: Rarity::new(pieces, seed),
             line: Line::new(),
@@ -508,6 +511,7 @@ impl Scheduler {
         }
         self.counts.verified_pieces += 1;
         self.left_open.remove(&piece);
+        self.failed.remove(&piece);
         self.wanted -= u32::from(self.is_wanted(piece) && self.wanted > 0);
         if let Some(progress) = self.begun.remove(&piece) {
             self.settle(now, progress, lies);
@@ -526,6 +530,7 @@ impl Scheduler {
         for piece in pieces.iter() {
             self.had.insert(piece);
             self.left_open.remove(&piece);
+            self.failed.remove(&piece);
             if let Some(progress) = self.begun.remove(&piece) {
                 self.cancel_all_of(now, &progress);
             }
@@ -590,6 +595,7 @@ impl Scheduler {
     /// What only time brings about: silent peers, late blocks, readers that went on.
     fn look_around(&mut self, now: Timestamp) {
         self.snub_the_silent(now);
+        self.attend_failed(now);
         self.weigh_round_trip();
         if self.plan.is_old(now) {
             self.replan(now);

@@ -10,6 +10,10 @@ use crate::units::Timestamp;
 const LEAST_GAIN: Duration = Duration::from_millis(12);
 /// So many swaps at one input at the most.
 const MOST_SWAPS: usize = 16;
+/// So many peers work on one block at the most.
+const MOST_AT_WORK: usize = 3;
+/// So often one block is taken from one queue to another; after that, only asked of a second peer as well.
+const MOST_MOVES: u8 = 2;
 /// So many pieces, by deadline, are watched for late blocks.
 const WATCHED: usize = 4;
 /// A peer that owes us something and sends nothing is snubbed after this, or after several times what it should take.
@@ -24,8 +28,9 @@ struct Late {
     from: PeerId,
     block: BlockId,
     expected_at: Timestamp,
-    /// The peer is not sending it yet: a cancel will most likely come in time.
-    is_queued: bool,
+    /// The peer is not sending it yet, so that a cancel will most likely come in time; and it has not been moved so often
+    /// that moving it is all that happens to it.
+    is_movable: bool,
 }
 
 impl Scheduler {
@@ -60,35 +65,47 @@ impl Scheduler {
         let progress = self.begun.get(&planned.piece)?;
         let mut late: Option<Late> = None;
         for (number, state) in (0..).zip(&progress.blocks) {
-            // Two peers at work on one block are enough.
-            let [from] = state.asked_of[..] else { continue };
+            if state.asked_of.is_empty() || state.asked_of.len() >= MOST_AT_WORK {
+                continue;
+            }
             let block = BlockId { piece: planned.piece, block: number };
-            let Some(peer) = self.peer_at(from).map(|at| &self.peers[at]) else { continue };
-            let Some(place) = peer.queue.iter().position(|flying| flying.block == block) else { continue };
-            let expected_at = peer.queue[place].due_at + peer.delay(now);
+            let owner = |&id: &PeerId| {
+                let peer = &self.peers[self.peer_at(id)?];
+                let place = peer.queue.iter().position(|flying| flying.block == block)?;
+                Some((peer.queue[place].due_at + peer.delay(now), place, id))
+            };
+            let Some((expected_at, place, from)) = state.asked_of.iter().filter_map(owner).min() else {
+                continue;
+            };
             if expected_at > planned.deadline
                 && late.as_ref().is_none_or(|worst| expected_at > worst.expected_at)
             {
-                late = Some(Late { from, block, expected_at, is_queued: place > 0 });
+                let is_movable = place > 0 && state.moves < MOST_MOVES && state.asked_of.len() == 1;
+                late = Some(Late { from, block, expected_at, is_movable });
             }
         }
         let late = late?;
-        let senders = &progress.blocks[late.block.block as usize].senders;
+        let state = &progress.blocks[late.block.block as usize];
         let rescuer = self
             .peers
             .iter()
-            .filter(|peer| peer.id != late.from && !peer.choking && !peer.snubbed && peer.estimate.is_tried())
+            .filter(|peer| {
+                !state.asked_of.contains(&peer.id)
+                    && !peer.choking
+                    && !peer.snubbed
+                    && peer.estimate.is_tried()
+            })
             .filter(|peer| peer.have.has(planned.piece) && progress.parole.is_none_or(|only| only == peer.id))
             .filter(|peer| {
-                !senders.contains(&peer.id) && (peer.queue.len() as u32) < peer.longest_queue() + 2
+                !state.senders.contains(&peer.id) && (peer.queue.len() as u32) < peer.longest_queue() + 2
             })
             .min_by_key(|peer| peer.soonest(now))?;
         let owner = &self.peers[self.peer_at(late.from)?];
-        let patience = if late.is_queued { LEAST_GAIN } else { LEAST_GAIN.max(owner.estimate.patience()) };
+        let patience = if late.is_movable { LEAST_GAIN } else { LEAST_GAIN.max(owner.estimate.patience()) };
         if rescuer.soonest(now) + patience >= late.expected_at {
             return None;
         }
-        if !late.is_queued && !self.may_waste() {
+        if !late.is_movable && !self.may_waste() {
             return None;
         }
         Some((late, rescuer.id))
@@ -102,8 +119,13 @@ impl Scheduler {
 
     fn swap(&mut self, now: Timestamp, late: &Late, to: PeerId) {
         self.counts.hot_swaps += 1;
-        if late.is_queued {
+        if late.is_movable {
             self.cancel(now, late.from, late.block);
+            if let Some(progress) = self.begun.get_mut(&late.block.piece)
+                && let Some(state) = progress.blocks.get_mut(late.block.block as usize)
+            {
+                state.moves += 1;
+            }
         }
         self.ask_also(now, to, late.block);
     }
@@ -127,6 +149,7 @@ impl Scheduler {
             let id = peer.id;
             let owed: Vec<_> = peer.queue.iter().map(|flying| flying.block).collect();
             self.peers[at].snubbed = true;
+            self.peers[at].estimate.on_silence(silence);
             for block in owed {
                 self.cancel(now, id, block);
             }

@@ -13,6 +13,8 @@ use crate::units::{ByteSize, Timestamp};
 const FRESH_QUEUE: u32 = 4;
 /// Blocks in the queue beyond rate times latency, so that it never runs dry between two of our turns.
 const SPARE: u32 = 2;
+/// So many cancelled requests are remembered, because some are answered all the same, and the answer tells the rate.
+const MOST_CANCELLED: usize = 32;
 /// No peer is trusted with more, whatever it says of itself.
 const LONGEST_QUEUE: u32 = 256;
 
@@ -37,6 +39,8 @@ pub(super) struct Peer {
     pub(super) estimate: Estimate,
     /// In the order of asking, which is the order of answering for all known clients.
     pub(super) queue: VecDeque<InFlight>,
+    /// Cancelled requests that may yet be answered, the newest last.
+    cancelled: VecDeque<InFlight>,
     pub(super) last_answer_at: Option<Timestamp>,
     /// Since when it has owed us something without sending anything.
     pub(super) owing_since: Option<Timestamp>,
@@ -45,6 +49,8 @@ pub(super) struct Peer {
     /// Pieces of its blocks that were right / wrong.
     pub(super) good_pieces: u32,
     pub(super) bad_pieces: u32,
+    /// Pairs of differing versions of a block of which it sent one.
+    pub(super) conflicts: u32,
     /// The state of the work (`Scheduler::epoch`) in which nothing was found for it.
     pub(super) idle_epoch: u64,
 }
@@ -60,11 +66,13 @@ impl Peer {
             queue_limit: 250,
             estimate: Estimate::new(latency),
             queue: VecDeque::new(),
+            cancelled: VecDeque::new(),
             last_answer_at: None,
             owing_since: None,
             snubbed: false,
             good_pieces: 0,
             bad_pieces: 0,
+            conflicts: 0,
             idle_epoch: 0,
         }
     }
@@ -76,11 +84,21 @@ impl Peer {
         if self.snubbed {
             return 1;
         }
-        if !self.estimate.is_tried() {
-            return FRESH_QUEUE.min(most);
-        }
         let on_the_way = self.estimate.rate().over(self.estimate.latency()).0.div_ceil(u64::from(BLOCK));
-        (on_the_way as u32).saturating_add(SPARE).min(most)
+        let wanted =
+            if self.estimate.is_tried() { (on_the_way as u32).saturating_add(SPARE) } else { FRESH_QUEUE };
+        // One more for each block that came: at most twice as many each round trip, as TCP itself begins.
+        wanted.min(FRESH_QUEUE.saturating_add(self.estimate.answers())).min(most)
+    }
+
+    /// How many of the blocks in flight are likely to be on the line within `round_trip`: what queues at a slow peer, or
+    /// is owed by a silent one, takes nothing of the line.
+    pub(super) fn on_the_line(&self, now: Timestamp, round_trip: Duration) -> u32 {
+        if self.lateness(now) > self.estimate.patience() + round_trip {
+            return 0;
+        }
+        let soon = self.estimate.rate().over(round_trip).0.div_ceil(u64::from(BLOCK)) as u32 + 1;
+        soon.min(self.queue.len() as u32)
     }
 
     pub(super) fn has_room(&self) -> bool {
@@ -117,7 +135,8 @@ impl Peer {
     }
 
     pub(super) fn ask(&mut self, now: Timestamp, block: BlockId) {
-        let due_at = self.soonest(now);
+        // What is late now delays this one as well, but that is added whenever it is looked at (`delay`).
+        let due_at = self.soonest(now) - self.delay(now);
         self.owing_since.get_or_insert(now);
         self.queue.push_back(InFlight { block, asked_at: now, due_at });
     }
@@ -125,7 +144,15 @@ impl Peer {
     /// Takes a block off the queue without an answer.
     pub(super) fn forget(&mut self, now: Timestamp, block: BlockId) -> bool {
         let Some(at) = self.queue.iter().position(|flying| flying.block == block) else { return false };
-        self.queue.remove(at);
+        if let Some(flying) = self.queue.remove(at) {
+            if at == 0 {
+                self.estimate.on_silence(now.since(flying.due_at));
+            }
+            if self.cancelled.len() == MOST_CANCELLED {
+                self.cancelled.pop_front();
+            }
+            self.cancelled.push_back(flying);
+        }
         self.expect_again(now, at);
         if self.queue.is_empty() {
             self.owing_since = None;
@@ -138,7 +165,11 @@ impl Peer {
         self.snubbed = false;
         let asked =
             self.queue.iter().position(|flying| flying.block == block).and_then(|at| self.queue.remove(at));
-        if let Some(flying) = asked {
+        let cancelled = || {
+            let at = self.cancelled.iter().position(|flying| flying.block == block)?;
+            self.cancelled.remove(at)
+        };
+        if let Some(flying) = asked.or_else(cancelled) {
             let busy_since = self.last_answer_at.filter(|&at| at > flying.asked_at);
             self.estimate.on_answer(now, flying.asked_at, busy_since, flying.due_at, size);
         }
@@ -161,9 +192,11 @@ impl Peer {
         }
     }
 
-    /// The share of its finished pieces that were bad, counting a peer without any as half suspect.
+    /// How likely it is to be the liar, as far as one can tell: the share of its pieces that were bad, where being one of
+    /// two that contradict each other counts like several bad pieces, and a peer without any record as half suspect.
     pub(super) fn suspicion(&self) -> f64 {
-        (f64::from(self.bad_pieces) + 0.5) / (f64::from(self.bad_pieces + self.good_pieces) + 1.0)
+        let bad = f64::from(self.bad_pieces) + 4.0 * f64::from(self.conflicts);
+        (bad + 0.5) / (bad + f64::from(self.good_pieces) + 1.0)
     }
 }
 

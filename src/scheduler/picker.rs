@@ -24,13 +24,15 @@ impl Scheduler {
         let someone_waits = self.is_someone_waiting();
         let most = self.line.most_in_flight(self.round_trip, false);
         let most_urgent = self.line.most_in_flight(self.round_trip, someone_waits);
+        let on_the_line = |peer: &Peer| peer.on_the_line(now, self.round_trip);
+        let mut in_flight: u32 = self.peers.iter().map(on_the_line).sum();
         let mut passed = Vec::new();
         loop {
-            if self.in_flight >= most_urgent {
+            if in_flight >= most_urgent {
                 self.line.on_held_back();
                 break;
             }
-            let urgent_only = self.in_flight >= most;
+            let urgent_only = in_flight >= most;
             if urgent_only && !self.has_urgent_work() {
                 self.line.on_held_back();
                 break;
@@ -44,7 +46,10 @@ impl Scheduler {
                 .min_by_key(|(_, peer)| peer.soonest(now));
             let Some((at, _)) = soonest else { break };
             match self.pick(now, at, urgent_only) {
-                Some(block) => self.ask(now, at, block),
+                Some(block) => {
+                    self.ask(now, at, block);
+                    in_flight += 1;
+                }
                 None if urgent_only => passed.push(at),
                 None => self.peers[at].idle_epoch = self.epoch,
             }

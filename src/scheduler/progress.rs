@@ -16,6 +16,10 @@ pub(super) struct Block {
     open: bool,
     /// Peers that it is in flight at.
     pub(super) asked_of: Vec<PeerId>,
+    /// Two peers have sent the same: after a failure, it is not this block that was wrong.
+    pub(super) confirmed: bool,
+    /// How often it was taken from one peer's queue to another's.
+    pub(super) moves: u8,
     /// Who sent it, the oldest version first. One entry until its piece has failed.
     pub(super) senders: Vec<PeerId>,
 }
@@ -89,12 +93,14 @@ impl Progress {
         if self.failures == 0 {
             return open.map(|(index, _)| index).next();
         }
+        let own = suspicion(peer);
         let mut best: Option<(f64, u32)> = None;
         for (index, block) in open {
-            if self.parole.is_none() && block.senders.contains(&peer) {
+            let doubt = block.senders.last().map_or(1.0, |&sender| suspicion(sender));
+            // A peer cannot check itself, and a suspect cannot check someone with a better name.
+            if self.parole.is_none() && (block.senders.contains(&peer) || own > doubt) {
                 continue;
             }
-            let doubt = block.senders.last().map_or(1.0, |&sender| suspicion(sender));
             if best.is_none_or(|(most, _)| doubt > most) {
                 best = Some((doubt, index));
             }
@@ -153,7 +159,8 @@ impl Progress {
         }
     }
 
-    /// The hash was wrong: every block that was sent is wanted once more, of someone else. Answers with its senders.
+    /// The hash was wrong: every block that was sent, and that no two peers agree on, is wanted once more, of someone
+    /// else. Answers with its senders.
     pub(super) fn on_failed(&mut self) -> Vec<PeerId> {
         self.verifying = false;
         self.failures += 1;
@@ -164,10 +171,7 @@ impl Progress {
             if !senders.contains(&sender) {
                 senders.push(sender);
             }
-            if state.senders.len() >= MOST_VERSIONS {
-                continue;
-            }
-            if state.arrived {
+            if state.arrived && !state.confirmed && state.senders.len() < MOST_VERSIONS {
                 state.arrived = false;
                 self.missing += 1;
                 if state.asked_of.is_empty() {
@@ -185,6 +189,7 @@ impl Progress {
         self.first_open = 0;
         for state in self.blocks.iter_mut().filter(|state| state.arrived && !state.senders.is_empty()) {
             state.arrived = false;
+            state.confirmed = false;
             self.missing += 1;
             if state.asked_of.is_empty() {
                 state.open = true;
