@@ -12,7 +12,7 @@ use super::watch::{chosen_player, play, tell_url};
 use crate::cli::Demo;
 use crate::demo::{CLIP, CLIP_NAME, DemoSwarm};
 use crate::player;
-use crate::source::{self, MetadataCache};
+use crate::source;
 use crate::torrent::Options;
 use crate::tui::Style;
 
@@ -32,7 +32,7 @@ pub(super) async fn demo(flags: &Demo, ending: Ending) -> Result<Exit, Failure> 
     let player = match chosen_player(&flags.player)? {
         Some(player) => Some(player),
         None if flags.once || !has_screen() => None,
-        None => player::installed().into_iter().next(),
+        None => player::installed(&player::Environment::here()).into_iter().next(),
     };
     let style = match Style::of_terminal(flags.quiet || flags.once) {
         Style::Live { .. } if flags.verbose > 0 => Style::Lines,
@@ -72,11 +72,10 @@ async fn run(
     let listening = begun.elapsed();
     tell_url(session, Some(&url), flags.quiet, player.is_some() || flags.once);
 
-    let metadata_cache = MetadataCache::new(cache.join("metadata"));
-    let source =
-        source::resolve(&swarm.magnet, &session.net, &metadata_cache).await.or_exit(Exit::Failure)?;
     // Nothing of the demo leaves this computer.
     let options = Options { cache, dht: false, lsd: false, ..Options::default() };
+    let cached = options.metadata_cache();
+    let source = source::resolve(&swarm.magnet, &session.net, &cached).await.or_exit(Exit::Failure)?;
     session.open(source, options).await?;
     let Some(_) = session.files().await? else { return Ok(Exit::Success) };
     let metadata = begun.elapsed();

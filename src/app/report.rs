@@ -8,8 +8,13 @@ pub(super) fn sources(_torrent: &Torrent) -> Vec<String> {
     Vec::new()
 }
 
-pub(super) fn exit_of(_error: &TorrentError) -> Exit {
-    Exit::Failure
+pub(super) fn exit_of(error: &TorrentError) -> Exit {
+    match error {
+        TorrentError::Listen { .. } | TorrentError::ListenAnywhere(_) => Exit::Address,
+        TorrentError::Store(_) | TorrentError::Trace { .. } => Exit::Disk,
+        TorrentError::Choice(_) => Exit::Choice,
+        TorrentError::Interrupted => Exit::Failure,
+    }
 }
 
 pub(super) fn exit_of_failed(_torrent: &Torrent) -> Exit {

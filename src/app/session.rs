@@ -19,7 +19,7 @@ use crate::torrent::{Options, Torrent};
 use crate::tui::{Screen, Stage, Style, View};
 
 /// All of the closing, at most: a viewer who has pressed Ctrl-C waits less than a second.
-const CLOSING: Duration = Duration::from_millis(800);
+const CLOSING: Duration = Duration::from_millis(950);
 
 pub(super) struct Session {
     pub(super) net: Arc<Network>,
@@ -96,7 +96,11 @@ impl Session {
             Ok(files) => files,
             Err(error) => {
                 let exit = self.torrent.as_ref().map_or(Exit::Failure, report::exit_of_failed);
-                return Err(error).or_exit(exit);
+                // The user has asked to stream, not to open: the cause alone says it.
+                return match error {
+                    ReadError::NotOpened(why) => Err(anyhow::anyhow!(why)).or_exit(exit),
+                    error => Err(error).or_exit(exit),
+                };
             }
         };
         if let Some(file) = files.files.get(files.chosen) {

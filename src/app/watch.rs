@@ -12,8 +12,8 @@ use super::folders;
 use super::pipe::{self, PipeError};
 use super::session::{Session, open_chosen};
 use crate::cli::{PlayerFlags, Watch};
-use crate::player::{self, Launch};
-use crate::source::{self, MetadataCache, Metainfo};
+use crate::player::{self, Environment, Launch};
+use crate::source::{self, Metainfo};
 use crate::torrent::{Choice, Options};
 use crate::tui::Style;
 use crate::units::ByteSize;
@@ -49,7 +49,7 @@ async fn stream(
     let interrupted = if url.is_some() { Exit::Success } else { Exit::Interrupted };
 
     let net = session.net.clone();
-    let cache = MetadataCache::new(options.cache.join("metadata"));
+    let cache = options.metadata_cache();
     let typed = flags.torrent.as_deref().unwrap_or_default();
     let mut resolving = pin!(source::resolve(typed, &net, &cache));
     let source = match tokio::time::timeout(GLANCE, &mut resolving).await {
@@ -103,14 +103,29 @@ pub(super) async fn play(
     url: String,
     title: String,
 ) -> Result<Exit, Failure> {
-    let launch = Launch { url, title, on_top: !flags.not_on_top, extra: flags.extra.clone() };
-    let mut player = player::start(&player, &launch).or_exit(Exit::Player)?;
-    if session.attend(player.wait()).await.is_none() {
+    let launch = Launch { url, title: Some(title), on_top: !flags.not_on_top, extra: flags.extra.clone() };
+    let mut player = player::start(&player, &launch, &Environment::here()).await.or_exit(Exit::Player)?;
+    let Some(ended) = session.attend(player.wait()).await else {
         player.end().await;
-    } else if flags.no_quit {
+        return Ok(Exit::Success);
+    };
+    let trouble = match ended {
+        Ok(status) if status.success() => None,
+        // Its output is not shown, so this is all that a viewer learns of a player that did not even begin.
+        Ok(status) => Some(format!("{} ended with an error ({status})", player.name())),
+        Err(error) => Some(format!("{} cannot be waited for: {error}", player.name())),
+    };
+    if flags.no_quit {
+        if let Some(trouble) = trouble {
+            session.screen.say(&trouble);
+        }
         session.attend(std::future::pending::<()>()).await;
+        return Ok(Exit::Success);
     }
-    Ok(Exit::Success)
+    match trouble {
+        None => Ok(Exit::Success),
+        Some(trouble) => Err(anyhow::anyhow!(trouble)).or_exit(Exit::Player),
+    }
 }
 
 /// The player that the flags name, made sure of: one that is not installed is told at once, not after the film has come.
@@ -130,7 +145,9 @@ pub(super) fn chosen_player(flags: &PlayerFlags) -> Result<Option<player::Choice
     } else {
         return Ok(None);
     };
-    player::find(&choice).or_exit(Exit::Player)?;
+    if choice != player::Choice::Open {
+        player::command_line(&choice, &Launch::default(), &Environment::here()).or_exit(Exit::Player)?;
+    }
     Ok(Some(choice))
 }
 
