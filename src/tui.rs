@@ -15,6 +15,10 @@ const HERTZ: u8 = 4;
 /// How often a screen that is a log file is told how far we are.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
+/// After this long without a peer, a viewer is told what has been tried; and again, with what has changed, after that.
+const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE_AGAIN: Duration = Duration::from_secs(60);
+
 /// How the screen is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Style {
@@ -64,7 +68,8 @@ pub struct Screen {
     style: Style,
     bar: Option<ProgressBar>,
     said: Option<(Stage, Instant)>,
-    begun: Instant,
+    /// Since when there is no peer, and when to say next what has been tried.
+    alone: Option<(Instant, Duration)>,
 }
 
 impl Screen {
@@ -77,7 +82,7 @@ impl Screen {
             }
             Style::Quiet | Style::Lines => None,
         };
-        Screen { style, bar, said: None, begun: Instant::now() }
+        Screen { style, bar, said: None, alone: None }
     }
 
     /// How often `show` is worth calling.
@@ -113,30 +118,43 @@ impl Screen {
 
     /// Draws the moment.
     pub fn show(&mut self, view: &View) {
-        match (self.style, &self.bar) {
-            (Style::Live { .. }, Some(bar)) => {
-                let waited = self.begun.elapsed();
-                match &view.stage {
-                    Stage::Streaming { length, .. } => {
-                        bar.set_length((*length).max(1));
-                        bar.set_position(view.statistics.chosen_had.min(*length));
-                    }
-                    Stage::Resolving | Stage::Metadata => {}
+        if self.style == Style::Quiet {
+            return;
+        }
+        self.explain_waiting(view);
+        match &self.bar {
+            Some(bar) => {
+                if let Stage::Streaming { length, .. } = &view.stage {
+                    bar.set_length((*length).max(1));
+                    bar.set_position(view.statistics.chosen_had.min(*length));
                 }
-                bar.set_message(line::progress(view, waited));
+                bar.set_message(line::progress(view));
                 bar.tick();
             }
-            (Style::Lines, _) => {
+            None => {
                 let news = match &self.said {
                     None => true,
                     Some((stage, at)) => *stage != view.stage || at.elapsed() >= LINE_EVERY,
                 };
                 if news {
-                    self.say(&line::progress(view, self.begun.elapsed()));
+                    self.say(&line::progress(view));
                     self.said = Some((view.stage.clone(), Instant::now()));
                 }
             }
-            _ => {}
+        }
+    }
+
+    /// Somebody who waits in vain is told who has been asked, and what they said.
+    fn explain_waiting(&mut self, view: &View) {
+        if view.stage == Stage::Resolving || view.statistics.peers > 0 || line::is_complete(view) {
+            self.alone = None;
+            return;
+        }
+        let (since, patience) = *self.alone.get_or_insert_with(|| (Instant::now(), PATIENCE));
+        let waited = since.elapsed();
+        if waited >= patience {
+            self.say(&line::tried(view, waited));
+            self.alone = Some((since, patience + PATIENCE_AGAIN));
         }
     }
 

@@ -1,11 +1,17 @@
 //! What the parts know, in words for the screen and as exit codes.
 
 use super::Exit;
-use crate::torrent::{Torrent, TorrentError};
+use crate::torrent::{Torrent, TorrentError, Whereabouts};
 
 /// Where candidates come from and what became of them, a phrase each.
-pub(super) fn sources(_torrent: &Torrent) -> Vec<String> {
-    Vec::new()
+pub(super) fn sources(whereabouts: &Whereabouts) -> Vec<String> {
+    let mut sources: Vec<String> = whereabouts.sources.iter().map(ToString::to_string).collect();
+    let endings = &whereabouts.counts.endings;
+    if !endings.is_empty() {
+        let endings: Vec<String> = endings.iter().map(|(ending, times)| format!("{ending} ({times})")).collect();
+        sources.push(format!("peers: {}", endings.join(", ")));
+    }
+    sources
 }
 
 pub(super) fn exit_of(error: &TorrentError) -> Exit {

@@ -29,6 +29,8 @@ pub(super) struct Session {
     ending: Ending,
     torrent: Option<Torrent>,
     server: Option<Server>,
+    /// What the user has been told that the disk refuses.
+    trouble: Option<String>,
 }
 
 impl Session {
@@ -42,6 +44,7 @@ impl Session {
             ending,
             torrent: None,
             server: None,
+            trouble: None,
         })
     }
 
@@ -104,9 +107,21 @@ impl Session {
             }
         };
         if let Some(file) = files.files.get(files.chosen) {
+            tracing::info!("{} ({} bytes) is chosen of {} files", file.path, file.length, files.files.len());
             self.stage = Stage::Streaming { name: file.name().to_owned(), length: file.length };
         }
         Ok(Some(files))
+    }
+
+    /// Has the film's beginning and end fetched before a player asks for them: it needs a moment to start, and one with an
+    /// index somewhere else needs both.
+    pub(super) fn warm_up(&self, files: &Files) {
+        if let Some(film) = self.late.open(files.chosen) {
+            tokio::spawn(async move {
+                // Whoever reads for real is told what is wrong.
+                let _ = film.read_at(0, 1).await;
+            });
+        }
     }
 
     /// Does the work while the screen shows what is going on. `None`: the end was asked for first.
@@ -126,7 +141,15 @@ impl Session {
     }
 
     fn draw(&mut self) {
-        let sources = self.torrent.as_ref().map(report::sources).unwrap_or_default();
+        let whereabouts = self.torrent.as_ref().map(Torrent::why);
+        let trouble = whereabouts.as_ref().and_then(|whereabouts| whereabouts.trouble.clone());
+        if trouble != self.trouble {
+            if let Some(trouble) = &trouble {
+                self.screen.say(trouble);
+            }
+            self.trouble = trouble;
+        }
+        let sources = whereabouts.as_ref().map(report::sources).unwrap_or_default();
         let view = View { stage: self.stage.clone(), statistics: self.late.statistics(), sources };
         self.screen.show(&view);
     }

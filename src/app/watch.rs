@@ -85,6 +85,7 @@ async fn stream(
             Some(Err(error)) => Err(error).or_exit(Exit::Failure),
         };
     };
+    session.warm_up(&files);
     let title = files.files.get(files.chosen).map(|file| file.name().to_owned()).unwrap_or_default();
     match player {
         Some(player) => play(session, &flags.player, player, url, title).await,
