@@ -237,9 +237,17 @@ impl SwarmHandle {
         config: SwarmConfig,
         net: Arc<Network>,
     ) -> io::Result<(SwarmHandle, mpsc::Receiver<SwarmEvent>)> {
+        Self::start_patient(config, net, shared::Patience::default())
+    }
+
+    fn start_patient(
+        config: SwarmConfig,
+        net: Arc<Network>,
+        patience: shared::Patience,
+    ) -> io::Result<(SwarmHandle, mpsc::Receiver<SwarmEvent>)> {
         let listener = listener::Listener::bind(&net, config.listen_port)?;
         let (events, receiver) = mpsc::channel(EVENTS);
-        let shared = Arc::new(Shared::new(config, net, listener.port()));
+        let shared = Arc::new(Shared::new(config, net, listener.port(), patience));
         tokio::spawn(hub::run(shared.clone(), listener, events));
         Ok((SwarmHandle { inner: Arc::new(Inner { shared }) }, receiver))
     }

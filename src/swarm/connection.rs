@@ -30,18 +30,6 @@ use super::shared::{Facts, Seated, Shared, ToPeer};
 use super::{Candidate, Origin, PeerCommand, SwarmEvent};
 use crate::scheduler::PeerId;
 
-/// For TCP to connect.
-const CONNECT: Duration = Duration::from_secs(5);
-/// For both handshakes.
-const HANDSHAKE: Duration = Duration::from_secs(10);
-/// Without a whole message, BEP 3's two minutes.
-const IDLE: Duration = Duration::from_secs(120);
-/// We say something at least so often.
-const KEEP_ALIVE: Duration = Duration::from_secs(100);
-/// From a message's first byte to its last. A block in this time is 273 bytes a second.
-const WHOLE_MESSAGE: Duration = Duration::from_secs(60);
-/// For a peer to take anything of what we send.
-const READS: Duration = Duration::from_secs(60);
 /// Until the first peer exchange, where there was nobody to tell of at first.
 const FIRST_EXCHANGE: Duration = Duration::from_secs(15);
 /// Exchanges of a peer that come faster than this are passed over.
@@ -62,7 +50,7 @@ pub(super) async fn dial(shared: Arc<Shared>, events: mpsc::Sender<SwarmEvent>, 
     let began = Instant::now();
     let connected = tokio::select! {
         () = shared.cancel.cancelled() => return,
-        connected = timeout(CONNECT, shared.net.tcp_connect(candidate.address)) => connected,
+        connected = timeout(shared.patience.connect, shared.net.tcp_connect(candidate.address)) => connected,
     };
     let ending = match connected {
         Ok(Ok(stream)) => return stay(shared, events, stream, candidate, Some(began.elapsed())).await,
@@ -149,7 +137,7 @@ async fn shake_hands(
     stream: &mut TcpStream,
     dialled: Option<Duration>,
 ) -> Result<Shaken, Ending> {
-    let until = Instant::now() + HANDSHAKE;
+    let until = Instant::now() + shared.patience.handshake;
     let ours = Handshake::ours(shared.info_hash, shared.peer_id);
     let Some(connecting) = dialled else {
         let theirs = read_handshake(shared, stream, until).await?;
@@ -586,10 +574,11 @@ impl Connection {
 
     /// When `on_alarm` has something to do, at the latest.
     fn wake_at(&self) -> Instant {
-        let mut at = (self.heard_at + IDLE).min(self.said_at + KEEP_ALIVE);
+        let patience = &self.shared.patience;
+        let mut at = (self.heard_at + patience.idle).min(self.said_at + patience.keep_alive);
         let others = [
-            self.partial_since.map(|since| since + WHOLE_MESSAGE),
-            self.blocked_since.map(|since| since + READS),
+            self.partial_since.map(|since| since + patience.whole_message),
+            self.blocked_since.map(|since| since + patience.reads),
             self.exchange_at,
             self.metadata_at,
         ];
@@ -606,16 +595,17 @@ impl Connection {
             self.heard_at = now;
             self.partial_since = self.partial_since.map(|_| now);
         }
-        if self.partial_since.is_some_and(|since| now >= since + WHOLE_MESSAGE) {
+        let patience = &self.shared.patience;
+        if self.partial_since.is_some_and(|since| now >= since + patience.whole_message) {
             return Err(Ending::Misbehaved(Offence::SlowMessage));
         }
-        if self.blocked_since.is_some_and(|since| now >= since + READS) {
+        if self.blocked_since.is_some_and(|since| now >= since + patience.reads) {
             return Err(Ending::Misbehaved(Offence::NotReading));
         }
-        if now >= self.heard_at + IDLE {
+        if now >= self.heard_at + patience.idle {
             return Err(Ending::Idle);
         }
-        if now >= self.said_at + KEEP_ALIVE {
+        if now >= self.said_at + patience.keep_alive {
             self.said_at = now;
             self.peer.outbox.push(&Message::KeepAlive);
         }

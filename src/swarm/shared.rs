@@ -32,7 +32,38 @@ const SETTLED: Duration = Duration::from_secs(10);
 /// A connection that lasted so long was a good one.
 const GOOD: Duration = Duration::from_secs(60);
 
+/// How long a connection waits for what.
+#[derive(Clone, Debug)]
+pub(super) struct Patience {
+    /// For TCP to connect.
+    pub connect: Duration,
+    /// For both handshakes.
+    pub handshake: Duration,
+    /// Without a whole message: BEP 3's two minutes.
+    pub idle: Duration,
+    /// We say something at least so often.
+    pub keep_alive: Duration,
+    /// From a message's first byte to its last. A block in a minute is 273 bytes a second.
+    pub whole_message: Duration,
+    /// For a peer to take anything of what we send.
+    pub reads: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Patience {
+            connect: Duration::from_secs(5),
+            handshake: Duration::from_secs(10),
+            idle: Duration::from_secs(120),
+            keep_alive: Duration::from_secs(100),
+            whole_message: Duration::from_secs(60),
+            reads: Duration::from_secs(60),
+        }
+    }
+}
+
 pub(super) struct Shared {
+    pub patience: Patience,
     pub info_hash: InfoHash,
     pub peer_id: [u8; 20],
     pub port: u16,
@@ -121,8 +152,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Shared {
-    pub fn new(config: SwarmConfig, net: Arc<Network>, port: u16) -> Self {
+    pub fn new(config: SwarmConfig, net: Arc<Network>, port: u16, patience: Patience) -> Self {
         let shared = Shared {
+            patience,
             info_hash: config.info_hash,
             peer_id: config.peer_id,
             port,

@@ -307,27 +307,61 @@ async fn peers_that_dial_us_and_talk_nonsense_are_no_harm_either() {
     assert_eq!(counts.endings.get(&Ending::NotBitTorrent), Some(&2));
 }
 
+/// One that knows the torrent, and waits less than it would in earnest.
+fn impatient(info: &(Bytes, InfoHash), patience: shared::Patience) -> Side {
+    let net = Arc::new(Network::new(NetworkConfig::default()).expect("a network"));
+    let config = SwarmConfig { layout: Some((layout(), info.0.clone())), ..config(info.1, 1) };
+    let (swarm, events) = SwarmHandle::start_patient(config, net, patience).expect("it listens");
+    Side { swarm, events }
+}
+
+const SOON: Duration = Duration::from_millis(50);
+
 #[tokio::test]
 async fn one_byte_a_minute_is_not_enough() {
     let info = info(100);
-    let side = knowing(&info, 1, Bitfield::none(PIECES));
-    let mut silent = TestPeer::dial(side.swarm.port()).await;
-    silent.raw(b"\x13Bit").await;
+    let side = impatient(&info, shared::Patience { whole_message: SOON, ..Default::default() });
     let mut slow = TestPeer::dial(side.swarm.port()).await;
     slow.shake(handshake(info.1, 2, false)).await;
-    let mut idle = TestPeer::dial(side.swarm.port()).await;
-    idle.shake(handshake(info.1, 3, false)).await;
-    side.until(|counts| counts.connected == 2).await;
     slow.raw(&[0, 0, 64, 9, 7, 0]).await;
-    // From here on the clock goes as fast as everybody waits.
-    tokio::time::pause();
-    silent.hear_raw_end().await;
-    side.ended(Ending::HandshakeTimeout).await;
     slow.hear_end().await;
     side.ended(Ending::Misbehaved(Offence::SlowMessage)).await;
+}
+
+#[tokio::test]
+async fn half_a_handshake_is_not_enough() {
+    let info = info(100);
+    let side = impatient(&info, shared::Patience { handshake: SOON, ..Default::default() });
+    let mut silent = TestPeer::dial(side.swarm.port()).await;
+    silent.raw(b"\x13Bit").await;
+    silent.hear_raw_end().await;
+    side.ended(Ending::HandshakeTimeout).await;
+}
+
+#[tokio::test]
+async fn one_that_says_nothing_is_kept_alive_for_a_while_and_then_left() {
+    let info = info(100);
+    let side = impatient(&info, shared::Patience { keep_alive: SOON, idle: 10 * SOON, ..Default::default() });
+    let mut idle = TestPeer::dial(side.swarm.port()).await;
+    idle.shake(handshake(info.1, 3, false)).await;
     idle.hear_until(|message| (*message == Message::KeepAlive).then_some(())).await;
     idle.hear_end().await;
     side.ended(Ending::Idle).await;
+}
+
+#[tokio::test]
+async fn one_that_does_not_read_is_left() {
+    let info = info(100);
+    let mut side = impatient(&info, shared::Patience { reads: SOON, ..Default::default() });
+    let mut peer = TestPeer::dial(side.swarm.port()).await;
+    peer.shake(handshake(info.1, 3, false)).await;
+    let id = side.connected().await;
+    // More than any socket holds.
+    for n in 0..1_000_000 {
+        side.swarm.command(id, PeerCommand::Interest(n % 2 == 1));
+    }
+    side.event(|event| matches!(event, SwarmEvent::Left { .. }).then_some(())).await;
+    side.ended(Ending::Misbehaved(Offence::NotReading)).await;
 }
 
 #[tokio::test]
