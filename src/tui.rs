@@ -104,6 +104,13 @@ impl Screen {
         }
     }
 
+    /// Says something that only a person at a terminal has a use for.
+    pub fn hint(&self, text: &str) {
+        if self.bar.is_some() {
+            self.say(text);
+        }
+    }
+
     /// Says something on standard output that stays: the URL. False if nobody reads there any more.
     pub fn answer(&self, text: &str) -> bool {
         let write = || {

@@ -95,7 +95,6 @@ async fn run(
     match player {
         Some(player) => play(session, &flags.player, player, url, CLIP_NAME.into()).await,
         None => {
-            session.screen.say("Open this URL in any player or browser. Ctrl-C ends.");
             session.attend(std::future::pending::<()>()).await;
             Ok(Exit::Success)
         }

@@ -159,6 +159,7 @@ pub(super) fn tell_url(session: &Session, url: Option<&str>, quiet: bool, has_pl
         session.screen.answer(&format!("server is listening on {url}"));
     } else if !has_player {
         session.screen.answer(url);
+        session.screen.hint("Open it in any player or browser. Ctrl-C ends.");
     }
 }
 

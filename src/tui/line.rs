@@ -36,8 +36,10 @@ pub fn progress(view: &View) -> String {
             };
             let ahead = if is_complete(view) {
                 "all here".into()
+            } else if numbers.stalled_readers > 0 && numbers.peers > 0 && numbers.unchoking == 0 {
+                "no peer sends yet".into()
             } else if numbers.stalled_readers > 0 {
-                "the player waits".into()
+                "waiting for the next bytes".into()
             } else {
                 format!("{} ahead", ByteSize(numbers.buffered))
             };
@@ -117,7 +119,9 @@ mod tests {
             "10 % of 300.0 MB, 12.3 MB ahead, ↓ 2.5 MB/s ↑ 1.0 kB from 5/8 peers · film.mkv"
         );
         let stalled = Statistics { stalled_readers: 1, ..numbers };
-        assert!(progress(&view(stage, stalled)).contains("the player waits"));
+        assert!(progress(&view(stage.clone(), stalled.clone())).contains("waiting for the next bytes"));
+        let choked = Statistics { unchoking: 0, ..stalled };
+        assert!(progress(&view(stage, choked)).contains("no peer sends yet"));
     }
 
     #[test]
