@@ -1,1 +1,520 @@
-//! (to come)
+//! Who may download from us, and when that changes: BEP 3's choker. Pure, in the scheduler's grammar: it is told what
+//! happened and what time it is, and answers with what to do.
+//!
+//! The peers that give us most are unchoked (once we have everything: those that take most), ranked anew every
+//! [`Config::rank_every`]. One of the slots is *optimistic*: it goes to somebody else every [`Config::rotate_every`],
+//! with new peers three times as likely, so that who has nothing yet can begin, and better partners are found. A slot
+//! that is free is given at once. While nobody waits for a slot there is nothing to decide and no timer runs.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use crate::scheduler::PeerId;
+use crate::units::{FOREVER, Timestamp};
+
+/// The choker's measures.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Peers unchoked at a time, the optimistic one among them. With 0, nobody ever downloads from us.
+    pub slots: usize,
+    /// How often peers are ranked anew.
+    pub rank_every: Duration,
+    /// How often the optimistic slot goes to somebody else.
+    pub rotate_every: Duration,
+    /// How long a peer counts as new for the optimistic slot.
+    pub fresh_for: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            slots: 8,
+            rank_every: Duration::from_secs(10),
+            rotate_every: Duration::from_secs(30),
+            fresh_for: Duration::from_secs(60),
+        }
+    }
+}
+
+/// One thing that happened. A new peer is choked and not interested.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Input {
+    PeerConnected {
+        peer: PeerId,
+    },
+    /// The peer wants something that we have, or no longer does.
+    PeerInterested {
+        peer: PeerId,
+        interested: bool,
+    },
+    PeerLeft {
+        peer: PeerId,
+    },
+    /// The peer gave us this much.
+    BlockReceived {
+        peer: PeerId,
+        bytes: u32,
+    },
+    /// The peer took this much.
+    BlockSent {
+        peer: PeerId,
+        bytes: u32,
+    },
+    /// We have everything: from now on those who take most come first.
+    Complete,
+    /// The time of the last [`Output::Timeout`] has come.
+    TimeoutReached,
+}
+
+/// One thing to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    Unchoke {
+        peer: PeerId,
+    },
+    Choke {
+        peer: PeerId,
+    },
+    /// Nothing more until then, or until the next input. Always the last output.
+    Timeout(Timestamp),
+}
+
+/// The state behind the decisions. See the module's documentation.
+#[derive(Debug)]
+pub struct Choker {
+    config: Config,
+    peers: BTreeMap<PeerId, Peer>,
+    optimistic: Option<PeerId>,
+    rotate_at: Timestamp,
+    /// `None` while nobody waits for a slot.
+    rank_at: Option<Timestamp>,
+    /// Interested peers that are choked.
+    waiting: usize,
+    unchoked: usize,
+    complete: bool,
+    random: u64,
+    outputs: VecDeque<Output>,
+}
+
+#[derive(Debug)]
+struct Peer {
+    connected_at: Timestamp,
+    interested: bool,
+    unchoked: bool,
+    gave: Flow,
+    took: Flow,
+    /// Decides between equals; drawn once, so that equals do not swap places at each ranking.
+    lot: u64,
+}
+
+/// Bytes lately: what came before the last ten seconds counts half, before twenty a quarter, and so on. Whole numbers
+/// only, so that every processor ranks alike.
+#[derive(Clone, Copy, Debug, Default)]
+struct Flow {
+    bytes: u64,
+    period: u64,
+}
+
+const PERIOD_SECONDS: u64 = 10;
+
+impl Flow {
+    fn add(&mut self, now: Timestamp, bytes: u32) {
+        self.bytes = self.at(now).saturating_add(u64::from(bytes));
+        self.period = now.elapsed().as_secs() / PERIOD_SECONDS;
+    }
+
+    fn at(&self, now: Timestamp) -> u64 {
+        let periods = (now.elapsed().as_secs() / PERIOD_SECONDS).saturating_sub(self.period);
+        self.bytes.checked_shr(u32::try_from(periods).unwrap_or(u32::MAX)).unwrap_or(0)
+    }
+}
+
+impl Choker {
+    /// Same config, seed and inputs: same outputs.
+    pub fn new(config: Config, seed: u64) -> Self {
+        Choker {
+            config,
+            peers: BTreeMap::new(),
+            optimistic: None,
+            rotate_at: Timestamp::ZERO,
+            rank_at: None,
+            waiting: 0,
+            unchoked: 0,
+            complete: false,
+            random: seed,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// Takes in one thing that happened. Never fails, never waits. A peer that is not connected is ignored.
+    pub fn handle_input(&mut self, now: Timestamp, input: Input) {
+        match input {
+            Input::PeerConnected { peer } => {
+                let lot = self.draw();
+                self.peers.entry(peer).or_insert(Peer {
+                    connected_at: now,
+                    interested: false,
+                    unchoked: false,
+                    gave: Flow::default(),
+                    took: Flow::default(),
+                    lot,
+                });
+            }
+            Input::PeerInterested { peer, interested } => self.on_interest(now, peer, interested),
+            Input::PeerLeft { peer } => self.on_left(now, peer),
+            Input::BlockReceived { peer, bytes } => {
+                if let Some(peer) = self.peers.get_mut(&peer) {
+                    peer.gave.add(now, bytes);
+                }
+            }
+            Input::BlockSent { peer, bytes } => {
+                if let Some(peer) = self.peers.get_mut(&peer) {
+                    peer.took.add(now, bytes);
+                }
+            }
+            Input::Complete => self.complete = true,
+            Input::TimeoutReached => {
+                if self.rank_at.is_some_and(|at| at <= now) {
+                    self.rank(now);
+                    self.rank_at = Some(now + self.config.rank_every);
+                }
+            }
+        }
+        match self.rank_at {
+            None if self.waiting > 0 && self.config.slots > 0 => self.rank_at = Some(now + self.config.rank_every),
+            Some(_) if self.waiting == 0 => self.rank_at = None,
+            _ => {}
+        }
+    }
+
+    /// The next thing to do; `Timeout` means nothing more until then, or until the next input.
+    pub fn poll_output(&mut self, now: Timestamp) -> Output {
+        self.outputs.pop_front().unwrap_or_else(|| Output::Timeout(self.rank_at.unwrap_or(now + FOREVER)))
+    }
+
+    fn on_interest(&mut self, now: Timestamp, id: PeerId, interested: bool) {
+        let Some(peer) = self.peers.get_mut(&id) else { return };
+        if peer.interested == interested {
+            return;
+        }
+        peer.interested = interested;
+        if interested {
+            self.waiting += 1;
+        } else if peer.unchoked {
+            // It holds a slot that it does not use. Before it wants it again, somebody else may have it.
+            peer.unchoked = false;
+            self.unchoked -= 1;
+            self.outputs.push_back(Output::Choke { peer: id });
+        } else {
+            self.waiting -= 1;
+        }
+        self.give_free_slots(now);
+    }
+
+    fn on_left(&mut self, now: Timestamp, id: PeerId) {
+        let Some(peer) = self.peers.remove(&id) else { return };
+        if peer.unchoked {
+            self.unchoked -= 1;
+        } else if peer.interested {
+            self.waiting -= 1;
+        }
+        self.give_free_slots(now);
+    }
+
+    fn give_free_slots(&mut self, now: Timestamp) {
+        while self.unchoked < self.config.slots && self.waiting > 0 {
+            let complete = self.complete;
+            let best = self
+                .peers
+                .iter()
+                .filter(|(_, peer)| peer.interested && !peer.unchoked)
+                .max_by_key(|(_, peer)| peer.rank(now, complete));
+            let Some((&best, _)) = best else { return };
+            self.set_unchoked(best, true);
+        }
+    }
+
+    fn rank(&mut self, now: Timestamp) {
+        let complete = self.complete;
+        let mut ranked: Vec<_> = self
+            .peers
+            .iter()
+            .filter(|(_, peer)| peer.interested)
+            .map(|(&id, peer)| (peer.rank(now, complete), id))
+            .collect();
+        ranked.sort_unstable_by(|a, b| b.cmp(a));
+        let ordinary = self.config.slots.saturating_sub(1).min(ranked.len());
+        let (top, rest) = ranked.split_at(ordinary);
+
+        let stays = self.optimistic.filter(|id| rest.iter().any(|(_, other)| other == id));
+        let optimistic = match stays {
+            Some(id) if now < self.rotate_at => Some(id),
+            _ => {
+                self.rotate_at = now + self.config.rotate_every;
+                self.pick_optimistic(now, rest)
+            }
+        };
+        self.optimistic = optimistic;
+
+        for &(_, id) in rest {
+            if Some(id) != optimistic {
+                self.set_unchoked(id, false);
+            }
+        }
+        for id in top.iter().map(|&(_, id)| id).chain(optimistic) {
+            self.set_unchoked(id, true);
+        }
+    }
+
+    /// One of `rest`, by lot: new peers three times as likely (BEP 3), and another than now if there is another.
+    fn pick_optimistic(&mut self, now: Timestamp, rest: &[((u64, bool, u64), PeerId)]) -> Option<PeerId> {
+        let others = rest.iter().filter(|(_, id)| rest.len() == 1 || Some(*id) != self.optimistic);
+        let weighed: Vec<(PeerId, u64)> = others
+            .filter_map(|&(_, id)| {
+                let fresh = now.since(self.peers.get(&id)?.connected_at) < self.config.fresh_for;
+                Some((id, if fresh { 3 } else { 1 }))
+            })
+            .collect();
+        let total = weighed.iter().map(|(_, weight)| weight).sum::<u64>().max(1);
+        let mut drawn = self.draw() % total;
+        for (id, weight) in weighed {
+            if drawn < weight {
+                return Some(id);
+            }
+            drawn -= weight;
+        }
+        None
+    }
+
+    fn set_unchoked(&mut self, id: PeerId, unchoked: bool) {
+        let Some(peer) = self.peers.get_mut(&id) else { return };
+        if peer.unchoked == unchoked {
+            return;
+        }
+        peer.unchoked = unchoked;
+        if unchoked {
+            self.unchoked += 1;
+            self.waiting -= 1;
+            self.outputs.push_back(Output::Unchoke { peer: id });
+        } else {
+            self.unchoked -= 1;
+            self.waiting += 1;
+            self.outputs.push_back(Output::Choke { peer: id });
+        }
+    }
+
+    /// SplitMix64: small, and good enough to draw lots.
+    fn draw(&mut self) -> u64 {
+        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.random;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+}
+
+impl Peer {
+    /// The greater, the better: bytes lately; among equals who is unchoked stays; then the lot.
+    fn rank(&self, now: Timestamp, complete: bool) -> (u64, bool, u64) {
+        let flow = if complete { self.took } else { self.gave };
+        (flow.at(now), self.unchoked, self.lot)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    struct World {
+        choker: Choker,
+        now: Timestamp,
+        next: Timestamp,
+        unchoked: BTreeSet<u32>,
+    }
+
+    impl World {
+        fn new(slots: usize) -> Self {
+            let choker = Choker::new(Config { slots, ..Config::default() }, 7);
+            World { choker, now: Timestamp::ZERO, next: Timestamp::ZERO, unchoked: BTreeSet::new() }
+        }
+
+        fn tell(&mut self, input: Input) {
+            self.choker.handle_input(self.now, input);
+            loop {
+                match self.choker.poll_output(self.now) {
+                    Output::Unchoke { peer } => assert!(self.unchoked.insert(peer.0), "unchoked twice"),
+                    Output::Choke { peer } => assert!(self.unchoked.remove(&peer.0), "choked twice"),
+                    Output::Timeout(at) => {
+                        self.next = at;
+                        return;
+                    }
+                }
+            }
+        }
+
+        fn join(&mut self, peers: impl IntoIterator<Item = u32>) {
+            for peer in peers {
+                self.tell(Input::PeerConnected { peer: PeerId(peer) });
+                self.tell(Input::PeerInterested { peer: PeerId(peer), interested: true });
+            }
+        }
+
+        fn leave(&mut self, peer: u32) {
+            self.unchoked.remove(&peer);
+            self.tell(Input::PeerLeft { peer: PeerId(peer) });
+        }
+
+        fn gives(&mut self, peer: u32, bytes: u32) {
+            self.tell(Input::BlockReceived { peer: PeerId(peer), bytes });
+        }
+
+        fn pass(&mut self, seconds: u64) {
+            let end = self.now + Duration::from_secs(seconds);
+            while self.next <= end {
+                self.now = self.next;
+                self.tell(Input::TimeoutReached);
+            }
+            self.now = end;
+        }
+
+        fn unchoked(&self) -> Vec<u32> {
+            self.unchoked.iter().copied().collect()
+        }
+    }
+
+    #[test]
+    fn free_slots_are_given_at_once_and_no_more_than_there_are() {
+        let mut world = World::new(3);
+        world.join(0..5);
+        assert_eq!(world.unchoked(), [0, 1, 2]);
+    }
+
+    #[test]
+    fn a_slot_that_is_left_goes_to_who_waits() {
+        let mut world = World::new(2);
+        world.join(0..3);
+        world.leave(0);
+        assert_eq!(world.unchoked(), [1, 2]);
+        world.tell(Input::PeerInterested { peer: PeerId(2), interested: false });
+        world.join([3]);
+        assert_eq!(world.unchoked(), [1, 3]);
+    }
+
+    #[test]
+    fn who_gives_us_most_is_unchoked_at_the_next_ranking() {
+        let mut world = World::new(3);
+        world.join(0..6);
+        world.gives(4, 500_000);
+        world.gives(5, 900_000);
+        world.gives(0, 100);
+        world.pass(10);
+        let unchoked = world.unchoked();
+        assert_eq!(unchoked.len(), 3);
+        assert!(unchoked.contains(&4) && unchoked.contains(&5), "{unchoked:?}");
+    }
+
+    #[test]
+    fn gifts_of_long_ago_are_forgotten() {
+        let mut world = World::new(2);
+        world.join(0..4);
+        world.gives(0, 1_000_000);
+        world.pass(120);
+        world.gives(3, 10_000);
+        world.pass(10);
+        assert!(world.unchoked.contains(&3), "{:?}", world.unchoked());
+    }
+
+    #[test]
+    fn a_seed_prefers_those_who_take_most() {
+        let mut world = World::new(2);
+        world.join(0..4);
+        world.tell(Input::Complete);
+        world.gives(0, 900_000);
+        world.tell(Input::BlockSent { peer: PeerId(1), bytes: 500_000 });
+        world.pass(10);
+        assert!(world.unchoked.contains(&1));
+    }
+
+    #[test]
+    fn the_optimistic_slot_visits_everyone_in_time() {
+        let mut world = World::new(2);
+        world.join(0..6);
+        world.gives(0, 100_000_000);
+        let mut visited = BTreeSet::new();
+        for _ in 0..100 {
+            world.pass(30);
+            world.gives(0, 100_000_000);
+            assert!(world.unchoked.contains(&0), "the best giver keeps its slot");
+            visited.extend(world.unchoked());
+        }
+        assert_eq!(visited.len(), 6);
+    }
+
+    #[test]
+    fn newcomers_get_the_optimistic_slot_more_often() {
+        let mut first = 0;
+        for seed in 0..400 {
+            let mut choker = Choker::new(Config { slots: 1, ..Config::default() }, seed);
+            let interested = |peer| Input::PeerInterested { peer: PeerId(peer), interested: true };
+            for (peer, at) in [(0, 0), (1, 0), (2, 100)] {
+                let now = Timestamp::since_start(Duration::from_secs(at));
+                choker.handle_input(now, Input::PeerConnected { peer: PeerId(peer) });
+                choker.handle_input(now, interested(peer));
+            }
+            let now = Timestamp::since_start(Duration::from_secs(110));
+            choker.handle_input(now, Input::TimeoutReached);
+            first += usize::from(choker.optimistic == Some(PeerId(2)));
+        }
+        // 3 of 5, were it a fair draw: far from 1 of 3.
+        assert!((190..290).contains(&first), "{first} of 400");
+    }
+
+    #[test]
+    fn without_slots_nobody_is_ever_unchoked_and_no_timer_runs() {
+        let mut world = World::new(0);
+        world.join(0..3);
+        assert!(world.unchoked.is_empty());
+        assert_eq!(world.next, world.now + FOREVER);
+    }
+
+    #[test]
+    fn while_nobody_waits_no_timer_runs() {
+        let mut world = World::new(4);
+        world.join(0..4);
+        assert_eq!(world.next, world.now + FOREVER);
+        world.join([4]);
+        assert_eq!(world.next, world.now + Duration::from_secs(10));
+        world.leave(4);
+        assert_eq!(world.next, world.now + FOREVER);
+    }
+
+    proptest! {
+        #[test]
+        fn never_more_than_the_slots_and_never_idle_slots(
+            slots in 0usize..5,
+            steps in proptest::collection::vec((0u8..6, 0u32..10, 0u64..20), 0..200),
+        ) {
+            let mut world = World::new(slots);
+            let mut interested = BTreeSet::new();
+            let mut here = BTreeSet::new();
+            for (what, id, seconds) in steps {
+                let peer = PeerId(id);
+                match what {
+                    0 => { here.insert(id); world.tell(Input::PeerConnected { peer }) }
+                    1 => {
+                        if here.contains(&id) { interested.insert(id); }
+                        world.tell(Input::PeerInterested { peer, interested: true });
+                    }
+                    2 => { interested.remove(&id); world.tell(Input::PeerInterested { peer, interested: false }) }
+                    3 => { here.remove(&id); interested.remove(&id); world.leave(id) }
+                    4 => world.gives(id, seconds as u32 * 1000),
+                    _ => world.pass(seconds),
+                }
+                prop_assert_eq!(world.unchoked.len(), slots.min(interested.len()));
+                prop_assert!(world.unchoked.is_subset(&interested));
+            }
+        }
+    }
+}

@@ -1,1 +1,3 @@
 //! (to come)
+#[allow(dead_code)]
+pub mod trace;
