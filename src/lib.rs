@@ -20,5 +20,7 @@ pub mod http;
 pub mod player;
 pub mod tui;
 
+pub mod demo;
+
 pub mod app;
 pub mod cli;

@@ -1,1 +1,9 @@
-fn main() {}
+//! Parse, run, report, exit.
+
+use clap::Parser;
+use peerflix::app::{self, Exit};
+use peerflix::cli::Cli;
+
+fn main() -> Exit {
+    app::run(Cli::parse())
+}

@@ -1,1 +1,264 @@
-//! (to come)
+//! Finds a player and starts it on a URL: with a vector of arguments, never through a shell.
+//! It knows nothing of what is played, nor what to do when the player has ended.
+
+mod command;
+mod find;
+
+use std::ffi::OsString;
+use std::io;
+use std::path::PathBuf;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use tokio::process::{Child, Command};
+
+pub use self::command::{CommandLine, command_line};
+pub use self::find::{Environment, System, installed};
+
+/// How long a player that was asked to end may take before it is made to.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+/// Which player.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Choice {
+    Vlc,
+    Mpv,
+    Mplayer,
+    Smplayer,
+    /// A program and its arguments in words, as one would type them, with quotes where a word has blanks. The URL takes
+    /// the place of `{}`, or comes last.
+    Command(String),
+    /// Whatever the desktop opens a URL with. It cannot be waited for, given arguments, or ended.
+    Open,
+}
+
+/// What to play, and how.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Launch {
+    pub url: String,
+    /// For the player's window, where the player can be told.
+    pub title: Option<String>,
+    /// Keep the window above others, where the player can.
+    pub on_top: bool,
+    /// What the user wants the player to be told beside that.
+    pub extra: Vec<OsString>,
+}
+
+/// Why there is no player.
+#[derive(Debug, thiserror::Error)]
+pub enum PlayerError {
+    #[error("{wanted} is not installed. {}", these_are(.found))]
+    NotInstalled { wanted: String, found: Vec<Choice> },
+    #[error("{} could not be started: {source}", program.display())]
+    NotStarted { program: PathBuf, source: io::Error },
+    #[error("a quote is not closed in the player's command: {0}")]
+    OpenQuote(String),
+    #[error("the player's command is empty; it should be a program and its arguments, like 'mpv --fs'")]
+    NoCommand,
+    #[error("nothing on this desktop opens {url}: {source}")]
+    NotOpened { url: String, source: io::Error },
+}
+
+fn these_are(found: &[Choice]) -> String {
+    if found.is_empty() {
+        return "Nor is any other player that we know: open the URL in one, or name one with --player 'CMD ARGS'.".to_owned();
+    }
+    let names: Vec<_> =
+        found.iter().map(|choice| format!("{} (--{})", choice.name(), choice.program())).collect();
+    format!("Installed: {}.", names.join(", "))
+}
+
+impl Choice {
+    /// The players that we know, the ones that stream best first.
+    pub const KNOWN: [Choice; 4] = [Choice::Mpv, Choice::Vlc, Choice::Smplayer, Choice::Mplayer];
+
+    /// As people call it.
+    pub fn name(&self) -> &str {
+        match self {
+            Choice::Vlc => "VLC",
+            Choice::Mpv => "mpv",
+            Choice::Mplayer => "MPlayer",
+            Choice::Smplayer => "SMPlayer",
+            Choice::Command(command) => command,
+            Choice::Open => "the desktop",
+        }
+    }
+
+    /// As it is called on PATH, for those that we know.
+    fn program(&self) -> &'static str {
+        match self {
+            Choice::Vlc => "vlc",
+            Choice::Mpv => "mpv",
+            Choice::Mplayer => "mplayer",
+            Choice::Smplayer => "smplayer",
+            Choice::Command(_) | Choice::Open => "",
+        }
+    }
+}
+
+/// A player that was started. Dropping it kills it.
+#[derive(Debug)]
+pub struct Player {
+    name: String,
+    /// `None` for the desktop's: it is not ours.
+    child: Option<Child>,
+}
+
+/// Starts a player. Its input and output are nothing, so that it neither takes the keys nor draws over the screen.
+///
+/// To be called within a tokio runtime.
+pub async fn start(
+    choice: &Choice,
+    launch: &Launch,
+    environment: &Environment,
+) -> Result<Player, PlayerError> {
+    let name = choice.name().to_owned();
+    if *choice == Choice::Open {
+        open(launch.url.clone()).await?;
+        return Ok(Player { name, child: None });
+    }
+    let CommandLine { program, arguments } = command_line(choice, launch, environment)?;
+    let mut command = Command::new(&program);
+    command
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true);
+    let child = command.spawn().map_err(|source| PlayerError::NotStarted { program, source })?;
+    Ok(Player { name, child: Some(child) })
+}
+
+/// The desktop is asked on another thread: it takes its time to say no.
+async fn open(url: String) -> Result<(), PlayerError> {
+    let asked = url.clone();
+    let result = tokio::task::spawn_blocking(move || open::that_detached(asked)).await;
+    let result = result.unwrap_or_else(|panicked| Err(io::Error::other(panicked)));
+    result.map_err(|source| PlayerError::NotOpened { url, source })
+}
+
+impl Player {
+    /// As people call it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Waits until the player has ended. May be dropped and called again. What the desktop opened never ends.
+    pub async fn wait(&mut self) -> io::Result<ExitStatus> {
+        match &mut self.child {
+            Some(child) => child.wait().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Asks the player to end, and after a moment ends it. Returns when it has ended; at once if it had, or is not ours.
+    pub async fn end(mut self) {
+        let Some(child) = &mut self.child else { return };
+        // `id` is `None` once the child has been waited for, so that no other process can be meant.
+        if let Some(id) = child.id() {
+            ask_to_end(id);
+            if tokio::time::timeout(PATIENCE, child.wait()).await.is_ok() {
+                return;
+            }
+            let _ = child.kill().await;
+        }
+    }
+}
+
+#[cfg(unix)]
+fn ask_to_end(id: u32) {
+    use rustix::process::{Pid, Signal, kill_process};
+    if let Some(pid) = i32::try_from(id).ok().and_then(Pid::from_raw) {
+        // If it has just ended by itself, that is what was wanted.
+        let _ = kill_process(pid, Signal::TERM);
+    }
+}
+
+/// Windows has no way to ask a program without a console.
+#[cfg(not(unix))]
+fn ask_to_end(_: u32) {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_another_player_is_told_so() {
+        let error = |found| PlayerError::NotInstalled { wanted: "VLC".to_owned(), found }.to_string();
+        assert_eq!(
+            error(vec![Choice::Mpv, Choice::Smplayer]),
+            "VLC is not installed. Installed: mpv (--mpv), SMPlayer (--smplayer)."
+        );
+        assert!(error(Vec::new()).contains("--player"));
+    }
+
+    #[cfg(unix)]
+    mod started {
+        use super::*;
+
+        fn launch() -> Launch {
+            Launch { url: "http://127.0.0.1:8888/".to_owned(), ..Launch::default() }
+        }
+
+        async fn shell(script: &str) -> Player {
+            let environment = Environment::of(System::Unix, ["/bin", "/usr/bin"]);
+            let command = Choice::Command(format!("sh -c '{script}' sh"));
+            start(&command, &launch(), &environment).await.expect("every unix has a shell")
+        }
+
+        #[tokio::test]
+        async fn a_player_is_given_the_url_and_its_end_is_told() {
+            let mut player = shell(r#"test "$1" = http://127.0.0.1:8888/ && exit 7"#).await;
+            assert_eq!(player.wait().await.expect("it can be waited for").code(), Some(7));
+            player.end().await;
+        }
+
+        #[tokio::test]
+        async fn a_player_has_no_keys_and_no_screen() {
+            let mut player = shell("read line || test ! -t 1 -a ! -t 2").await;
+            assert!(player.wait().await.expect("it can be waited for").success());
+        }
+
+        #[tokio::test]
+        async fn a_player_is_asked_to_end() {
+            let folder = tempfile::tempdir().expect("a folder");
+            let (ready, asked) = (folder.path().join("ready"), folder.path().join("asked"));
+            let script = format!(
+                r#"trap "touch {}; exit 0" TERM; touch {}; while :; do sleep 0.01; done"#,
+                asked.display(),
+                ready.display()
+            );
+            let player = shell(&script).await;
+            while !ready.exists() {
+                tokio::task::yield_now().await;
+            }
+            player.end().await;
+            assert!(asked.exists());
+        }
+
+        #[tokio::test]
+        async fn a_player_that_does_not_listen_is_ended_all_the_same() {
+            let folder = tempfile::tempdir().expect("a folder");
+            let ready = folder.path().join("ready");
+            let player =
+                shell(&format!(r#"trap "" TERM; touch {}; while :; do sleep 0.01; done"#, ready.display()))
+                    .await;
+            while !ready.exists() {
+                tokio::task::yield_now().await;
+            }
+            player.end().await;
+        }
+
+        #[tokio::test]
+        async fn a_player_that_is_no_program_is_an_error() {
+            let folder = tempfile::tempdir().expect("a folder");
+            let path = folder.path().join("mpv");
+            std::fs::write(&path, "neither a script nor a program").expect("a file");
+            let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+            std::fs::set_permissions(&path, mode).expect("permissions");
+            let environment = Environment::of(System::Unix, [folder.path()]);
+            let result = start(&Choice::Mpv, &launch(), &environment).await;
+            assert!(matches!(result, Err(PlayerError::NotStarted { program, .. }) if program == path));
+        }
+    }
+}

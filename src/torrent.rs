@@ -1,3 +1,246 @@
-//! (to come)
-#[allow(dead_code)]
+//! A torrent that is being streamed: opens it, says what is in it, gives readers of its files, and closes it. Drives the
+//! scheduler with the swarm, the store and a clock; which block comes from whom is the scheduler's.
+//!
+//! # Where things are kept
+//!
+//! Without [`Options::path`], a torrent's files lie in `<cache>/<info hash>/`, and what is known of them (the journal of verified
+//! pieces, the lock that keeps other processes out) beside it, in `<cache>/<info hash>.state/`. With a path, the files lie there under
+//! the torrent's own names, and the journal in `<path>/.peerflix-<info hash>/`: so each folder tells for itself what is in
+//! it, and one torrent may be kept in several. Metadata of magnets is kept in `<cache>/metadata/`.
+
+mod choose;
+mod door;
+mod driver;
+mod meter;
+mod open;
+mod reader;
+mod session;
 pub mod trace;
+mod uploads;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use tokio::sync::watch;
+
+pub use self::choose::{Choice, ChoiceError};
+pub use self::reader::FileReader;
+pub use self::session::Phase;
+
+use self::session::Session;
+use crate::choker;
+use crate::net::Network;
+use crate::read::{Contents, Files, ReadAt, ReadError, Statistics};
+use crate::source::{InfoHash, MetadataCache, Source};
+use crate::store::{StoreConfig, StoreError};
+use crate::swarm::discovery::{Discovery, SourceReport};
+use crate::swarm::{PeerReport, SwarmCounts, SwarmHandle};
+
+/// How long [`Torrent::close`] takes at most.
+const CLOSING: Duration = Duration::from_millis(950);
+
+/// How a torrent is opened. The default streams the largest video into the user's cache folder, finds peers in every
+/// way there is, and feeds others.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The folder for the torrent's files, under its own names. `None`: one below [`cache`](Self::cache).
+    pub path: Option<PathBuf>,
+    /// The folder for what is kept across runs: `peerflix` in the user's cache folder (`$XDG_CACHE_HOME`).
+    pub cache: PathBuf,
+    /// Announce URLs besides the source's own. A private torrent with trackers of its own does not use them.
+    pub trackers: Vec<String>,
+    /// Peers to begin with, besides the source's own.
+    pub peers: Vec<SocketAddr>,
+    /// Peers connected at a time.
+    pub most_peers: usize,
+    /// The port for incoming peers; `None`: any that is free.
+    pub port: Option<u16>,
+    /// Whether to ask the distributed hash table, and to be in it. Never for a private torrent.
+    pub dht: bool,
+    /// Nodes of the table to begin with, as `HOST:PORT`; none: the well-known ones.
+    pub dht_bootstrap: Vec<String>,
+    /// Whether to look for peers in the local network (BEP 14). Never for a private torrent.
+    pub lsd: bool,
+    /// Which file is meant.
+    pub choice: Choice,
+    /// Whether the chosen file is fetched to its end although nobody reads that far.
+    pub background: bool,
+    /// Whether other peers may download from us.
+    pub upload: bool,
+    /// Peers that may download at a time.
+    pub upload_slots: usize,
+    /// A file for the scheduler's inputs (see [`trace`]). One that is there is overwritten.
+    pub trace: Option<PathBuf>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let cache =
+            directories::BaseDirs::new().map_or_else(std::env::temp_dir, |dirs| dirs.cache_dir().to_owned());
+        Options {
+            path: None,
+            cache: cache.join("peerflix"),
+            trackers: Vec::new(),
+            peers: Vec::new(),
+            most_peers: 100,
+            port: None,
+            dht: true,
+            dht_bootstrap: Vec::new(),
+            lsd: true,
+            choice: Choice::default(),
+            background: true,
+            upload: true,
+            upload_slots: choker::Config::default().slots,
+            trace: None,
+        }
+    }
+}
+
+impl Options {
+    /// Where metadata is kept: for [`resolve`](crate::source::resolve), so that a magnet's second start needs no swarm.
+    pub fn metadata_cache(&self) -> MetadataCache {
+        MetadataCache::new(self.cache.join("metadata"))
+    }
+
+    /// The folders of this torrent: see the module's documentation.
+    fn folders(&self, info_hash: InfoHash) -> StoreConfig {
+        match &self.path {
+            Some(path) => {
+                StoreConfig { folder: path.clone(), state: path.join(format!(".peerflix-{info_hash}")) }
+            }
+            None => StoreConfig {
+                folder: self.cache.join(info_hash.to_string()),
+                state: self.cache.join(format!("{info_hash}.state")),
+            },
+        }
+    }
+}
+
+/// Why a torrent cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum TorrentError {
+    #[error("cannot listen for peers on port {port}: {cause}")]
+    Listen { port: u16, cause: std::io::Error },
+    #[error("cannot listen for peers: {0}")]
+    ListenAnywhere(std::io::Error),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Choice(#[from] ChoiceError),
+    #[error("the trace cannot be written to {path}: {cause}")]
+    Trace { path: PathBuf, cause: std::io::Error },
+    #[error("opening the torrent was cut short")]
+    Interrupted,
+}
+
+/// A torrent that is open. Cheap to clone: all clones, and all its readers, are one torrent. It ends when it is
+/// [closed](Self::close), or when the last of them is dropped.
+#[derive(Clone, Debug)]
+pub struct Torrent {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    info_hash: InfoHash,
+    session: Arc<Session>,
+    swarm: SwarmHandle,
+    discovery: Arc<Discovery>,
+    /// Says when to end; so does dropping it.
+    ending: watch::Sender<bool>,
+}
+
+/// What there is to say to somebody who waits.
+#[derive(Clone, Debug)]
+pub struct Whereabouts {
+    pub phase: Phase,
+    /// What each tracker, the DHT and the local network have answered.
+    pub sources: Vec<SourceReport>,
+    pub counts: SwarmCounts,
+    pub peers: Vec<PeerReport>,
+    /// What the disk refuses, while it does.
+    pub trouble: Option<String>,
+}
+
+impl Torrent {
+    /// Opens what [`resolve`](crate::source::resolve) found, and returns at once: where the metadata is still to come from peers,
+    /// [`files`](Self::files) waits for it. Must be called within a tokio runtime.
+    pub async fn open(source: Source, options: Options, net: Arc<Network>) -> Result<Torrent, TorrentError> {
+        open::open(source, options, net).await
+    }
+
+    pub fn info_hash(&self) -> InfoHash {
+        self.shared.info_hash
+    }
+
+    /// Waits until the files are known, then gives them.
+    pub async fn files(&self) -> Result<Arc<Files>, ReadError> {
+        let mut phase = self.shared.session.phase.subscribe();
+        let phase = phase.wait_for(|phase| *phase != Phase::Metadata).await.map(|phase| phase.clone());
+        match (phase, self.shared.session.opened.get()) {
+            (Ok(Phase::Failed(why)), _) => Err(ReadError::NotOpened(why)),
+            (Ok(_), Some(opened)) => Ok(Arc::clone(&opened.files)),
+            _ => Err(ReadError::Closed),
+        }
+    }
+
+    /// A new reader of file `index` of [`Files::files`]; `None` if there is no such file, or the files are not known yet.
+    pub fn reader(&self, index: usize) -> Option<FileReader> {
+        let opened = self.shared.session.opened.get()?;
+        let span = opened.spans.get(index).copied()?;
+        Some(FileReader::new(self.clone(), Arc::clone(&opened.door), opened.store.clone(), span))
+    }
+
+    /// The numbers as they are now.
+    pub fn statistics(&self) -> Statistics {
+        let counts = self.shared.swarm.counts();
+        Statistics { peers: counts.connected, candidates: counts.known, ..self.shared.session.statistics() }
+    }
+
+    /// What is going on, as data for the screen.
+    pub fn why(&self) -> Whereabouts {
+        let session = &self.shared.session;
+        Whereabouts {
+            phase: session.phase.borrow().clone(),
+            sources: self.shared.discovery.reports(),
+            counts: self.shared.swarm.counts(),
+            peers: self.shared.swarm.peers(),
+            trouble: session.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+        }
+    }
+
+    /// The port where peers may dial us.
+    pub fn port(&self) -> u16 {
+        self.shared.swarm.port()
+    }
+
+    /// Tells peers and trackers, saves what is to be kept, and ends all readers; in less than a second. Closing again
+    /// waits for the same end.
+    pub async fn close(&self) {
+        let mut phase = self.shared.session.phase.subscribe();
+        self.shared.ending.send_replace(true);
+        let _ = tokio::time::timeout(CLOSING, phase.wait_for(|phase| *phase == Phase::Closed)).await;
+    }
+}
+
+impl Contents for Torrent {
+    fn files(&self) -> BoxFuture<'_, Result<Arc<Files>, ReadError>> {
+        Box::pin(Torrent::files(self))
+    }
+
+    fn open(&self, index: usize) -> Option<Box<dyn ReadAt>> {
+        Some(Box::new(self.reader(index)?))
+    }
+
+    fn statistics(&self) -> Statistics {
+        Torrent::statistics(self)
+    }
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Torrent").field("info_hash", &self.info_hash).finish_non_exhaustive()
+    }
+}

@@ -35,7 +35,8 @@ pub struct TraceError {
 
 /// Reads a whole trace, or says which line is wrong. A last line without an end is left out: the run was cut there.
 pub fn parse(trace: &str) -> Result<(Head, Vec<(Timestamp, Input)>), TraceError> {
-    let wrong = |index: usize, text: &str| TraceError { line: index + 1, text: text.chars().take(80).collect() };
+    let wrong =
+        |index: usize, text: &str| TraceError { line: index + 1, text: text.chars().take(80).collect() };
     let whole = &trace[..trace.rfind('\n').map_or(0, |at| at + 1)];
     let mut lines = whole.lines().enumerate();
     let mut expect = |read: fn(&str) -> Option<HeadLine>| {
@@ -46,7 +47,8 @@ pub fn parse(trace: &str) -> Result<(Head, Vec<(Timestamp, Input)>), TraceError>
     let HeadLine::Layout(layout) = expect(|text| parse_layout(text).map(HeadLine::Layout))? else {
         return Err(wrong(1, ""));
     };
-    let HeadLine::Seed(seed) = expect(|text| text.strip_prefix("seed ")?.parse().ok().map(HeadLine::Seed))? else {
+    let HeadLine::Seed(seed) = expect(|text| text.strip_prefix("seed ")?.parse().ok().map(HeadLine::Seed))?
+    else {
         return Err(wrong(2, ""));
     };
     let inputs = lines
@@ -301,16 +303,17 @@ mod tests {
             piece().prop_map(|piece| Input::PieceFailed { piece }),
             bits().prop_map(|pieces| Input::PiecesHad { pieces }),
         ];
-        let from_readers = prop_oneof![
-            (reader(), span(), any::<u64>(), any::<Option<u32>>())
-                .prop_map(|(reader, span, head, rate)| Input::ReaderOpened { reader, span, head, rate }),
-            (reader(), any::<u64>(), any::<bool>())
-                .prop_map(|(reader, head, waiting)| Input::ReaderMoved { reader, head, waiting }),
-            reader().prop_map(|reader| Input::ReaderClosed { reader }),
-            span().prop_map(|span| Input::BackgroundWanted { span }),
-            span().prop_map(|span| Input::BackgroundUnwanted { span }),
-            Just(Input::TimeoutReached),
-        ];
+        let from_readers =
+            prop_oneof![
+                (reader(), span(), any::<u64>(), any::<Option<u32>>())
+                    .prop_map(|(reader, span, head, rate)| Input::ReaderOpened { reader, span, head, rate }),
+                (reader(), any::<u64>(), any::<bool>())
+                    .prop_map(|(reader, head, waiting)| Input::ReaderMoved { reader, head, waiting }),
+                reader().prop_map(|reader| Input::ReaderClosed { reader }),
+                span().prop_map(|span| Input::BackgroundWanted { span }),
+                span().prop_map(|span| Input::BackgroundUnwanted { span }),
+                Just(Input::TimeoutReached),
+            ];
         prop_oneof![from_peer, from_store, from_readers]
     }
 

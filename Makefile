@@ -1,0 +1,62 @@
+# `make` alone prints what there is.
+
+CARGO ?= cargo
+PREFIX ?= /usr/local
+DESTDIR ?=
+DATA ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check sim bench conformance install uninstall programs compiler
+
+help: ## print these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: compiler ## stream a small film from seeds on this computer, and watch it (needs no network)
+	$(CARGO) run --release --locked -- demo $(ARGS)
+
+test: programs ## every test, with real players and other people's seeds (installs them on Debian)
+	$(CARGO) test --locked --all-targets
+	$(CARGO) test --locked --doc
+
+check: programs ## what must pass before a change lands: format, lints, docs, tests, licences
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --no-deps --document-private-items
+	$(MAKE) test
+	@if command -v cargo-deny >/dev/null; then $(CARGO) deny check; \
+	 else echo 'cargo-deny is not installed: licences and advisories were not checked (cargo install cargo-deny)'; fi
+
+sim: compiler ## the simulated swarms alone, each with its figures
+	$(CARGO) test --locked --test simulation -- --nocapture
+
+bench: compiler ## what one decision of the scheduler costs
+	$(CARGO) bench --locked
+
+conformance: ## tests on real archives: make conformance DATA=FOLDER
+	@test -n '$(DATA)' || { echo 'say where the data is: make conformance DATA=FOLDER'; exit 2; }
+	@test -d '$(DATA)' || { echo 'there is no folder $(DATA)'; exit 2; }
+	@echo 'no part of peerflix reads external data yet: nothing to check in $(DATA)'
+
+install: compiler ## binary, man page and completions below PREFIX (default /usr/local)
+	$(CARGO) build --release --locked
+	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/share/man/man1' \
+	  '$(DESTDIR)$(PREFIX)/share/bash-completion/completions' '$(DESTDIR)$(PREFIX)/share/zsh/site-functions' \
+	  '$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d'
+	install -m 755 target/release/peerflix '$(DESTDIR)$(PREFIX)/bin/peerflix'
+	target/release/peerflix generate man > '$(DESTDIR)$(PREFIX)/share/man/man1/peerflix.1'
+	target/release/peerflix generate completions bash > '$(DESTDIR)$(PREFIX)/share/bash-completion/completions/peerflix'
+	target/release/peerflix generate completions zsh > '$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_peerflix'
+	target/release/peerflix generate completions fish > '$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/peerflix.fish'
+
+uninstall: ## what install has put there
+	rm -f '$(DESTDIR)$(PREFIX)/bin/peerflix' '$(DESTDIR)$(PREFIX)/share/man/man1/peerflix.1' \
+	  '$(DESTDIR)$(PREFIX)/share/bash-completion/completions/peerflix' \
+	  '$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_peerflix' \
+	  '$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/peerflix.fish'
+
+# What Debian (or its kin) must have installed: a C compiler to build, players and other clients to test against.
+compiler:
+	@sh tests/install.sh compiler
+
+programs:
+	@sh tests/install.sh compiler programs

@@ -1,0 +1,75 @@
+//! Ctrl-C and its kin: the first asks, the second ends.
+
+use std::io;
+
+use tokio::sync::watch;
+
+use super::Exit;
+
+/// Whether someone has asked the program to end.
+#[derive(Clone)]
+pub(super) struct Ending(watch::Receiver<bool>);
+
+impl Ending {
+    /// Starts to listen for signals. From here on, Ctrl-C no longer kills by itself.
+    pub(super) fn listen() -> io::Result<Ending> {
+        let (ask, asked) = watch::channel(false);
+        let mut signals = Signals::new()?;
+        tokio::spawn(async move {
+            signals.next().await;
+            ask.send_replace(true);
+            signals.next().await;
+            // Closing takes too long for this user. What matters on the disk is safe without it.
+            std::process::exit(Exit::Interrupted as i32);
+        });
+        Ok(Ending(asked))
+    }
+
+    /// Returns once the end has been asked for.
+    pub(super) async fn asked(&self) {
+        if self.0.clone().wait_for(|asked| *asked).await.is_err() {
+            // The listening task never ends before it has sent.
+            std::future::pending().await
+        }
+    }
+}
+
+#[cfg(unix)]
+struct Signals([tokio::signal::unix::Signal; 3]);
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Signals([
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::terminate())?,
+            signal(SignalKind::hangup())?,
+        ]))
+    }
+
+    async fn next(&mut self) {
+        let [interrupt, terminate, hangup] = &mut self.0;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+        }
+    }
+}
+
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Signals)
+    }
+
+    async fn next(&mut self) {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending().await
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! `peerflix TORRENT`.
+
+use std::io::Write;
+use std::pin::pin;
+use std::time::Duration;
+
+use anyhow::Context;
+
+use super::ending::Ending;
+use super::exit::{Exit, Failure, OrExit};
+use super::folders;
+use super::pipe::{self, PipeError};
+use super::session::{Session, open_chosen};
+use crate::cli::{PlayerFlags, Watch};
+use crate::player::{self, Environment, Launch};
+use crate::source::{self, Metainfo};
+use crate::torrent::{Choice, Options};
+use crate::tui::Style;
+use crate::units::ByteSize;
+
+/// What was typed may prove wrong within this time before the URL is told: a wrong path should not first look right.
+const GLANCE: Duration = Duration::from_millis(100);
+
+pub(super) async fn watch(flags: &Watch, ending: Ending) -> Result<Exit, Failure> {
+    let player = chosen_player(&flags.player)?;
+    let options = options(flags)?;
+    let style = match Style::of_terminal(flags.quiet) {
+        // Two that draw on one terminal would draw over each other.
+        Style::Live { .. } if flags.verbose > 0 => Style::Lines,
+        style => style,
+    };
+    let mut session = Session::new(style, ending)?;
+    let done = stream(&mut session, flags, options, player).await;
+    session.close().await;
+    done
+}
+
+async fn stream(
+    session: &mut Session,
+    flags: &Watch,
+    options: Options,
+    player: Option<player::Choice>,
+) -> Result<Exit, Failure> {
+    let url = match flags.choose.list || flags.to_stdout() {
+        true => None,
+        false => Some(session.listen(&flags.server).await?),
+    };
+    // Ctrl-C is how one stops watching; but a list or a pipe that was cut short is not what was asked for.
+    let interrupted = if url.is_some() { Exit::Success } else { Exit::Interrupted };
+
+    let net = session.net.clone();
+    let cache = options.metadata_cache();
+    let typed = flags.torrent.as_deref().unwrap_or_default();
+    let mut resolving = pin!(source::resolve(typed, &net, &cache));
+    let source = match tokio::time::timeout(GLANCE, &mut resolving).await {
+        Ok(source) => {
+            let source = source.or_exit(Exit::Source)?;
+            tell_url(session, url.as_deref(), flags.quiet, player.is_some());
+            source
+        }
+        Err(_) => {
+            tell_url(session, url.as_deref(), flags.quiet, player.is_some());
+            match session.attend(resolving).await {
+                Some(source) => source.or_exit(Exit::Source)?,
+                None => return Ok(interrupted),
+            }
+        }
+    };
+
+    if let (true, Some(metainfo)) = (flags.choose.list, &source.metainfo) {
+        return list(metainfo_files(metainfo));
+    }
+    session.open(source, options).await?;
+    let Some(files) = session.files().await? else { return Ok(interrupted) };
+    if flags.choose.list {
+        return list(files.files.iter().map(|file| (file.path.clone(), file.length)));
+    }
+
+    let Some(url) = url else {
+        let file = open_chosen(&session.late, &files)?;
+        return match session.attend(pipe::to_stdout(file)).await {
+            None => Ok(interrupted),
+            Some(Ok(())) => Ok(Exit::Success),
+            Some(Err(PipeError::Read(error))) => Err(error).or_exit(Exit::Failure),
+            Some(Err(error)) => Err(error).or_exit(Exit::Failure),
+        };
+    };
+    session.warm_up(&files);
+    let title = files.files.get(files.chosen).map(|file| file.name().to_owned()).unwrap_or_default();
+    match player {
+        Some(player) => play(session, &flags.player, player, url, title).await,
+        None => {
+            session.attend(std::future::pending::<()>()).await;
+            Ok(Exit::Success)
+        }
+    }
+}
+
+/// Starts the player, and stays until it ends, or until it is time to end it.
+pub(super) async fn play(
+    session: &mut Session,
+    flags: &PlayerFlags,
+    player: player::Choice,
+    url: String,
+    title: String,
+) -> Result<Exit, Failure> {
+    let launch = Launch { url, title: Some(title), on_top: !flags.not_on_top, extra: flags.extra.clone() };
+    let mut player = player::start(&player, &launch, &Environment::here()).await.or_exit(Exit::Player)?;
+    let Some(ended) = session.attend(player.wait()).await else {
+        player.end().await;
+        return Ok(Exit::Success);
+    };
+    let trouble = match ended {
+        Ok(status) if status.success() => None,
+        // Its output is not shown, so this is all that a viewer learns of a player that did not even begin.
+        Ok(status) => Some(format!("{} ended with an error ({status})", player.name())),
+        Err(error) => Some(format!("{} cannot be waited for: {error}", player.name())),
+    };
+    if flags.no_quit {
+        if let Some(trouble) = trouble {
+            session.screen.say(&trouble);
+        }
+        session.attend(std::future::pending::<()>()).await;
+        return Ok(Exit::Success);
+    }
+    match trouble {
+        None => Ok(Exit::Success),
+        Some(trouble) => Err(anyhow::anyhow!(trouble)).or_exit(Exit::Player),
+    }
+}
+
+/// The player that the flags name, made sure of: one that is not installed is told at once, not after the film has come.
+pub(super) fn chosen_player(flags: &PlayerFlags) -> Result<Option<player::Choice>, Failure> {
+    let choice = if flags.vlc {
+        player::Choice::Vlc
+    } else if flags.mpv {
+        player::Choice::Mpv
+    } else if flags.mplayer {
+        player::Choice::Mplayer
+    } else if flags.smplayer {
+        player::Choice::Smplayer
+    } else if let Some(command) = &flags.player {
+        player::Choice::Command(command.clone())
+    } else if flags.open {
+        player::Choice::Open
+    } else {
+        return Ok(None);
+    };
+    if choice != player::Choice::Open {
+        player::command_line(&choice, &Launch::default(), &Environment::here()).or_exit(Exit::Player)?;
+    }
+    Ok(Some(choice))
+}
+
+/// With no player, the URL is the first line of standard output, as people (and scripts) expect.
+pub(super) fn tell_url(session: &Session, url: Option<&str>, quiet: bool, has_player: bool) {
+    let Some(url) = url else { return };
+    if quiet {
+        session.screen.answer(&format!("server is listening on {url}"));
+    } else if !has_player {
+        session.screen.answer(url);
+        session.screen.hint("Open it in any player or browser. Ctrl-C ends.");
+    }
+}
+
+fn options(flags: &Watch) -> Result<Options, Failure> {
+    let otherwise = Options::default();
+    let choice = match (flags.choose.index, &flags.choose.file) {
+        (Some(index), _) => Choice::Index(index),
+        (None, Some(name)) => Choice::Named(name.clone()),
+        (None, None) => Choice::Largest,
+    };
+    Ok(Options {
+        path: flags.path.clone(),
+        cache: folders::cache().or_exit(Exit::Disk)?,
+        trackers: flags.swarm.trackers.clone(),
+        peers: flags.swarm.peer.clone(),
+        most_peers: flags.swarm.connections.map_or(otherwise.most_peers, usize::from),
+        port: flags.swarm.peer_port,
+        dht: !flags.swarm.no_dht,
+        lsd: !flags.swarm.no_lsd,
+        upload: !flags.swarm.no_upload,
+        background: !flags.only_watched && !flags.choose.list,
+        trace: flags.trace.clone(),
+        choice,
+        ..otherwise
+    })
+}
+
+fn metainfo_files(metainfo: &Metainfo) -> impl Iterator<Item = (String, u64)> {
+    metainfo.files.iter().map(|file| (file.path.join("/"), file.span.length))
+}
+
+/// One line a file: its number, its path, its size; as peerflix has always listed them.
+fn list(files: impl Iterator<Item = (String, u64)>) -> Result<Exit, Failure> {
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let written = files
+        .enumerate()
+        .try_for_each(|(index, (path, length))| writeln!(out, "{index:>3} : {path} : {}", ByteSize(length)))
+        .and_then(|()| out.flush());
+    match written {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(error).context("writing to standard output failed").or_exit(Exit::Failure)
+        }
+        _ => Ok(Exit::Success),
+    }
+}

@@ -1,0 +1,512 @@
+//! The only loop: what the swarm, the store, the readers and the clock tell goes into the scheduler, and what it answers goes
+//! out to them. No policy.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::{mpsc, watch};
+use tokio::time::Sleep;
+use tracing::{debug, warn};
+
+use super::door::{OpenReader, overlap};
+use super::session::{Numbers, Opened, Session};
+use super::trace;
+use super::uploads::{Uploads, Wanted};
+use crate::choker::{self, Choker};
+use crate::layout::{BlockId, PieceIndex};
+use crate::scheduler::{self, Input, Misbehaviour, Output, PeerId, Scheduler};
+use crate::store::{StoreError, StoreEvent};
+use crate::swarm::{PeerCommand, SwarmEvent, SwarmHandle};
+use crate::units::{FOREVER, Timestamp};
+
+/// Events of the swarm that are taken in one go, before the readers and the clock are looked at again.
+const BATCH: usize = 128;
+
+/// Blocks read for peers at a time.
+const MOST_READS: usize = 4;
+
+/// How long the swarm is left alone after a block could not be written.
+const AFTER_LOSS: Duration = Duration::from_secs(1);
+
+/// What a driver is made of.
+pub(super) struct Parts {
+    pub(super) session: Arc<Session>,
+    pub(super) opened: Arc<Opened>,
+    pub(super) swarm: SwarmHandle,
+    pub(super) swarm_events: mpsc::Receiver<SwarmEvent>,
+    pub(super) store_events: mpsc::UnboundedReceiver<StoreEvent>,
+    pub(super) choker: choker::Config,
+    pub(super) seed: u64,
+    pub(super) trace: Option<File>,
+    /// The chosen file is to be fetched although nobody reads.
+    pub(super) background: bool,
+}
+
+/// See the module's documentation.
+pub(super) struct Driver {
+    session: Arc<Session>,
+    opened: Arc<Opened>,
+    swarm: SwarmHandle,
+    swarm_events: mpsc::Receiver<SwarmEvent>,
+    store_events: mpsc::UnboundedReceiver<StoreEvent>,
+    scheduler: Scheduler,
+    scheduler_at: Timestamp,
+    choker: Choker,
+    choker_at: Timestamp,
+    peers: HashMap<PeerId, Peer>,
+    uploads: Uploads,
+    reads: FuturesUnordered<BoxFuture<'static, Upload>>,
+    /// A block that waits for room in the store's queue. While it does, the swarm is not listened to: so a slow disk slows
+    /// the peers. Everything else goes on.
+    writing: Option<Writing>,
+    /// Until then the swarm is not listened to: what came last could not be written.
+    held_until: Timestamp,
+    readers: Vec<Followed>,
+    readers_generation: u64,
+    trace: Option<Trace>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Peer {
+    unchokes_us: bool,
+    unchoked: bool,
+}
+
+struct Writing {
+    peer: PeerId,
+    block: BlockId,
+    write: BoxFuture<'static, ()>,
+}
+
+struct Upload {
+    peer: PeerId,
+    wanted: Wanted,
+    data: Result<Bytes, StoreError>,
+}
+
+/// A reader, and what the scheduler knows of it.
+struct Followed {
+    reader: OpenReader,
+    told: (u64, bool),
+}
+
+enum Event {
+    Ending,
+    Readers,
+    Written,
+    Timer,
+    Store(StoreEvent),
+    Upload(Upload),
+    Swarm(SwarmEvent),
+}
+
+impl Driver {
+    pub(super) fn new(parts: Parts) -> Self {
+        let Parts { session, opened, swarm, swarm_events, store_events, choker, seed, trace, background } =
+            parts;
+        let layout = opened.door.layout().clone();
+        let head = trace::Head { layout: layout.clone(), seed };
+        let mut driver = Driver {
+            scheduler: Scheduler::new(layout, scheduler::Config::default(), seed),
+            scheduler_at: Timestamp::ZERO,
+            choker: Choker::new(choker, seed),
+            choker_at: Timestamp::ZERO + FOREVER,
+            peers: HashMap::new(),
+            uploads: Uploads::default(),
+            reads: FuturesUnordered::new(),
+            writing: None,
+            held_until: Timestamp::ZERO,
+            readers: Vec::new(),
+            readers_generation: 0,
+            trace: trace.map(|file| Trace::new(file, &head)),
+            session,
+            opened,
+            swarm,
+            swarm_events,
+            store_events,
+        };
+        driver.begin(background);
+        driver
+    }
+
+    fn begin(&mut self, background: bool) {
+        let layout = self.opened.door.layout().clone();
+        let chosen = self.opened.chosen();
+        let had = self.opened.store.had();
+        let had_bytes: u64 = had.iter().map(|piece| u64::from(layout.piece_size(piece))).sum();
+        let numbers = &self.session.numbers;
+        numbers.left.store(layout.total() - had_bytes, Ordering::Relaxed);
+        numbers.chosen_had.store(self.opened.door.had_of(chosen.range()), Ordering::Relaxed);
+        if !had.is_none() {
+            self.tell(Input::PiecesHad { pieces: had });
+        }
+        self.note_if_complete();
+        if background {
+            self.tell(Input::BackgroundWanted { span: chosen });
+        }
+    }
+
+    /// Runs until `ending` says so, or its sender is gone.
+    pub(super) async fn run(&mut self, ending: &mut watch::Receiver<bool>) {
+        let timer = tokio::time::sleep_until(self.session.clock.instant_of(self.wake_at()));
+        tokio::pin!(timer);
+        loop {
+            match self.next_event(&mut timer, ending).await {
+                Event::Ending => return,
+                Event::Readers => {}
+                Event::Written => self.on_written(),
+                Event::Timer => self.on_timer(),
+                Event::Store(event) => self.on_store(event),
+                Event::Upload(upload) => self.on_upload(upload),
+                Event::Swarm(event) => {
+                    self.on_swarm(event);
+                    for _ in 1..BATCH {
+                        if !self.is_listening() {
+                            break;
+                        }
+                        match self.swarm_events.try_recv() {
+                            Ok(event) => self.on_swarm(event),
+                            Err(_) => break,
+                        }
+                    }
+                }
+            }
+            self.follow_readers();
+            self.start_uploads();
+            self.session.note_rates(self.session.clock.now());
+            self.session.numbers.take_over(self.scheduler.counts());
+            let wake_at = self.session.clock.instant_of(self.wake_at());
+            if timer.deadline() != wake_at {
+                timer.as_mut().reset(wake_at);
+            }
+        }
+    }
+
+    async fn next_event(&mut self, timer: &mut Pin<&mut Sleep>, ending: &mut watch::Receiver<bool>) -> Event {
+        let is_listening = self.is_listening();
+        // A channel whose sender is gone is not waited for. In this order: what ends, what a viewer waits for, what makes room; and then all the rest of the world.
+        tokio::select! {
+            biased;
+            _ = ending.wait_for(|&ending| ending) => Event::Ending,
+            () = self.opened.door.rung() => Event::Readers,
+            () = written(&mut self.writing), if self.writing.is_some() => Event::Written,
+            Some(event) = self.store_events.recv() => Event::Store(event),
+            () = timer => Event::Timer,
+            Some(upload) = self.reads.next(), if !self.reads.is_empty() => Event::Upload(upload),
+            Some(event) = self.swarm_events.recv(), if is_listening => Event::Swarm(event),
+        }
+    }
+
+    fn is_listening(&self) -> bool {
+        self.writing.is_none() && self.held_until == Timestamp::ZERO
+    }
+
+    fn wake_at(&self) -> Timestamp {
+        let at = self.scheduler_at.min(self.choker_at);
+        if self.held_until == Timestamp::ZERO { at } else { at.min(self.held_until) }
+    }
+
+    /// One input, and all that follows from it.
+    fn tell(&mut self, input: Input) {
+        let now = self.session.clock.now();
+        if let Some(trace) = &mut self.trace {
+            trace.write(now, &input);
+        }
+        self.scheduler.handle_input(now, input);
+        loop {
+            match self.scheduler.poll_output(now) {
+                Output::Request { peer, block } => self.swarm.command(peer, PeerCommand::Request(block)),
+                Output::Cancel { peer, block } => self.swarm.command(peer, PeerCommand::Cancel(block)),
+                Output::Interest { peer, interested } => {
+                    self.swarm.command(peer, PeerCommand::Interest(interested));
+                }
+                Output::Drop { peer, why } => {
+                    debug!(?peer, ?why, "dropping a peer");
+                    self.swarm.command(peer, PeerCommand::Drop { banned: why == Misbehaviour::Lied });
+                }
+                Output::Verify { piece } => self.opened.store.verify(piece),
+                Output::Timeout(at) => {
+                    self.scheduler_at = at;
+                    return;
+                }
+            }
+        }
+    }
+
+    fn tell_choker(&mut self, input: choker::Input) {
+        let now = self.session.clock.now();
+        self.choker.handle_input(now, input);
+        loop {
+            let (peer, unchoked) = match self.choker.poll_output(now) {
+                choker::Output::Unchoke { peer } => (peer, true),
+                choker::Output::Choke { peer } => (peer, false),
+                choker::Output::Timeout(at) => {
+                    self.choker_at = at;
+                    return;
+                }
+            };
+            self.swarm.command(peer, PeerCommand::Choke(!unchoked));
+            if let Some(peer) = self.peers.get_mut(&peer) {
+                peer.unchoked = unchoked;
+            }
+            if !unchoked {
+                self.uploads.forget(peer);
+            }
+        }
+    }
+
+    fn on_timer(&mut self) {
+        let now = self.session.clock.now();
+        if self.scheduler_at <= now {
+            self.tell(Input::TimeoutReached);
+        }
+        if self.held_until <= now {
+            self.held_until = Timestamp::ZERO;
+        }
+        if self.choker_at <= now {
+            self.tell_choker(choker::Input::TimeoutReached);
+        }
+    }
+
+    fn on_swarm(&mut self, event: SwarmEvent) {
+        match event {
+            SwarmEvent::Metadata(_) => {}
+            SwarmEvent::Connected { peer, latency, .. } => {
+                self.peers.insert(peer, Peer::default());
+                self.tell(Input::PeerConnected { peer, latency });
+                self.tell_choker(choker::Input::PeerConnected { peer });
+            }
+            SwarmEvent::QueueLimit { peer, limit } => self.tell(Input::PeerQueueLimit { peer, limit }),
+            SwarmEvent::Bitfield { peer, have } => self.tell(Input::PeerBitfield { peer, have }),
+            SwarmEvent::Have { peer, piece } => self.tell(Input::PeerHave { peer, piece }),
+            SwarmEvent::Choked { peer } => {
+                self.note_unchoking(peer, false);
+                self.tell(Input::PeerChoked { peer });
+            }
+            SwarmEvent::Unchoked { peer } => {
+                self.note_unchoking(peer, true);
+                self.tell(Input::PeerUnchoked { peer });
+            }
+            SwarmEvent::Rejected { peer, block } => self.tell(Input::RequestRejected { peer, block }),
+            SwarmEvent::Block { peer, block, data } => self.on_block(peer, block, data),
+            SwarmEvent::Interested { peer, interested } => {
+                self.tell_choker(choker::Input::PeerInterested { peer, interested });
+            }
+            SwarmEvent::Wanted { peer, piece, begin, length } => {
+                self.on_wanted(peer, Wanted { piece, begin, length });
+            }
+            SwarmEvent::Unwanted { peer, piece, begin, length } => {
+                self.uploads.remove(peer, Wanted { piece, begin, length });
+            }
+            SwarmEvent::Left { peer } => {
+                self.note_unchoking(peer, false);
+                self.peers.remove(&peer);
+                self.uploads.forget(peer);
+                self.tell(Input::PeerLeft { peer });
+                self.tell_choker(choker::Input::PeerLeft { peer });
+            }
+        }
+    }
+
+    fn note_unchoking(&mut self, peer: PeerId, unchokes_us: bool) {
+        let Some(peer) = self.peers.get_mut(&peer) else { return };
+        if peer.unchokes_us != unchokes_us {
+            peer.unchokes_us = unchokes_us;
+            let unchoking = &self.session.numbers.unchoking;
+            if unchokes_us {
+                unchoking.fetch_add(1, Ordering::Relaxed);
+            } else {
+                unchoking.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// The bytes go to the store first, so that a `Verify` that follows is behind them in its queue.
+    fn on_block(&mut self, peer: PeerId, block: BlockId, data: Bytes) {
+        let bytes = data.len() as u32;
+        Numbers::add(&self.session.numbers.received, u64::from(bytes));
+        self.tell_choker(choker::Input::BlockReceived { peer, bytes });
+        if !self.scheduler.wants(block) {
+            return self.tell(Input::BlockArrived { peer, block });
+        }
+        let store = self.opened.store.clone();
+        let mut write: BoxFuture<'static, ()> = Box::pin(async move { store.write(block, data).await });
+        match (&mut write).now_or_never() {
+            Some(()) => self.tell(Input::BlockArrived { peer, block }),
+            None => self.writing = Some(Writing { peer, block, write }),
+        }
+    }
+
+    fn on_written(&mut self) {
+        if let Some(Writing { peer, block, .. }) = self.writing.take() {
+            self.tell(Input::BlockArrived { peer, block });
+        }
+    }
+
+    fn on_store(&mut self, event: StoreEvent) {
+        match event {
+            StoreEvent::Verified { piece, lies } => self.on_verified(piece, lies),
+            StoreEvent::Failed { piece } => {
+                debug!(piece = piece.0, "a piece has the wrong hash");
+                self.tell(Input::PieceFailed { piece });
+            }
+            StoreEvent::Compared { block, differs } => self.tell(Input::BlockCompared { block, differs }),
+            StoreEvent::Lost { block } => {
+                // It will be asked for again, at the speed of the line, while the disk may stay full for long.
+                self.held_until = self.session.clock.now() + AFTER_LOSS;
+                self.tell(Input::BlockLost { block });
+            }
+            StoreEvent::Broken(cause) => {
+                warn!("{cause}");
+                self.session.set_trouble(Some(cause.to_string()));
+            }
+        }
+    }
+
+    fn on_verified(&mut self, piece: PieceIndex, lies: Vec<(u32, u32)>) {
+        if !self.opened.door.has(piece) {
+            let range = self.opened.door.layout().piece_range(piece);
+            let numbers = &self.session.numbers;
+            Numbers::add(&numbers.verified, range.end - range.start);
+            Numbers::add(&numbers.chosen_had, overlap(&range, &self.opened.chosen().range()));
+            numbers.left.fetch_sub(range.end - range.start, Ordering::Relaxed);
+            // The disk takes what it is given (again).
+            self.session.set_trouble(None);
+        }
+        // The reader first: it can be served while the swarm is told.
+        self.opened.door.on_verified(piece);
+        self.tell(Input::PieceVerified { piece, lies });
+        self.swarm.announce_have(piece);
+        self.note_if_complete();
+    }
+
+    fn note_if_complete(&mut self) {
+        if self.scheduler.had().is_all() {
+            self.tell_choker(choker::Input::Complete);
+        }
+    }
+
+    fn follow_readers(&mut self) {
+        let generation = self.opened.door.generation();
+        if generation != self.readers_generation {
+            self.readers_generation = generation;
+            let now_open = self.opened.door.readers();
+            let known = std::mem::take(&mut self.readers);
+            let (known, closed): (Vec<_>, Vec<_>) = known
+                .into_iter()
+                .partition(|known| now_open.iter().any(|reader| reader.id == known.reader.id));
+            self.readers = known;
+            for closed in closed {
+                self.tell(Input::ReaderClosed { reader: closed.reader.id });
+            }
+            for reader in now_open {
+                if self.readers.iter().all(|known| known.reader.id != reader.id) {
+                    let told = reader.head.load();
+                    let (id, span) = (reader.id, reader.span);
+                    self.readers.push(Followed { reader, told });
+                    self.tell(Input::ReaderOpened { reader: id, span, head: told.0, rate: None });
+                    self.tell(Input::ReaderMoved { reader: id, head: told.0, waiting: told.1 });
+                }
+            }
+        }
+        for at in 0..self.readers.len() {
+            let Some(followed) = self.readers.get_mut(at) else { return };
+            let head = followed.reader.head.load();
+            if head != followed.told {
+                followed.told = head;
+                let reader = followed.reader.id;
+                self.tell(Input::ReaderMoved { reader, head: head.0, waiting: head.1 });
+            }
+        }
+    }
+
+    fn on_wanted(&mut self, peer: PeerId, wanted: Wanted) {
+        let is_unchoked = self.peers.get(&peer).is_some_and(|peer| peer.unchoked);
+        if is_unchoked && self.opened.door.has(wanted.piece) {
+            self.uploads.add(peer, wanted);
+        }
+    }
+
+    fn start_uploads(&mut self) {
+        while self.reads.len() < MOST_READS {
+            let Some((peer, wanted)) = self.uploads.next() else { return };
+            let Some(range) = wanted.range(self.opened.door.layout()) else { continue };
+            let store = self.opened.store.clone();
+            self.reads.push(Box::pin(async move { Upload { peer, wanted, data: store.read(range).await } }));
+        }
+    }
+
+    fn on_upload(&mut self, Upload { peer, wanted, data }: Upload) {
+        let data = match data {
+            Ok(data) if data.len() == wanted.length as usize => data,
+            Ok(_) => return,
+            Err(cause) => return warn!("a block that a peer wants cannot be read: {cause}"),
+        };
+        if !self.peers.get(&peer).is_some_and(|peer| peer.unchoked) {
+            return;
+        }
+        Numbers::add(&self.session.numbers.sent, data.len() as u64);
+        self.swarm.command(peer, PeerCommand::Send { piece: wanted.piece, begin: wanted.begin, data });
+        self.tell_choker(choker::Input::BlockSent { peer, bytes: wanted.length });
+    }
+
+    /// Writes what a trace still holds.
+    pub(super) fn finish(mut self) {
+        if let Some(trace) = &mut self.trace {
+            trace.flush();
+        }
+    }
+}
+
+async fn written(writing: &mut Option<Writing>) {
+    if let Some(writing) = writing {
+        (&mut writing.write).await;
+    }
+}
+
+/// The file of `--trace`. When it cannot be written any more, it ends there, and the film goes on.
+struct Trace {
+    file: Option<BufWriter<File>>,
+    line: String,
+}
+
+impl Trace {
+    fn new(file: File, head: &trace::Head) -> Self {
+        let mut trace =
+            Trace { file: Some(BufWriter::with_capacity(256 * 1024, file)), line: trace::write_head(head) };
+        trace.put();
+        trace
+    }
+
+    fn write(&mut self, now: Timestamp, input: &Input) {
+        trace::write_input(&mut self.line, now, input);
+        self.put();
+    }
+
+    fn put(&mut self) {
+        self.keep(|trace, file| file.write_all(trace.as_bytes()));
+        self.line.clear();
+    }
+
+    fn flush(&mut self) {
+        self.keep(|_, file| file.flush());
+    }
+
+    fn keep(&mut self, write: impl FnOnce(&str, &mut BufWriter<File>) -> std::io::Result<()>) {
+        let Some(file) = &mut self.file else { return };
+        if let Err(cause) = write(&self.line, file) {
+            warn!("the trace ends here: {cause}");
+            self.file = None;
+        }
+    }
+}

@@ -1,0 +1,302 @@
+//! From a source to a running driver, and to its end: the order in which the parts are started and stopped.
+
+use std::fs::File;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tracing::{debug, warn};
+
+use super::choose::choose;
+use super::door::Door;
+use super::driver::{Driver, Parts};
+use super::session::{Opened, Phase, Session};
+use super::{Options, Shared, Torrent, TorrentError};
+use crate::choker;
+use crate::net::Network;
+use crate::read::{self, Files};
+use crate::source::{Metainfo, Source};
+use crate::store::{Store, StoreEvent};
+use crate::swarm::dht::DhtConfig;
+use crate::swarm::discovery::{self, Discovery, DiscoveryConfig};
+use crate::swarm::{Candidate, Origin, SwarmConfig, SwarmEvent, SwarmHandle};
+
+/// How long parts may take to end, of the second that [`Torrent::close`] has.
+const ENDING: Duration = Duration::from_millis(900);
+
+/// Our name among peers: client and version as BEP 20 has them, and chance.
+fn peer_id() -> [u8; 20] {
+    let mut id = *b"-PX0100-000000000000";
+    for (byte, random) in id.iter_mut().skip(8).zip(rand::random::<[u8; 12]>()) {
+        *byte = b'a' + random % 26;
+    }
+    id
+}
+
+pub(super) async fn open(
+    source: Source,
+    options: Options,
+    net: Arc<Network>,
+) -> Result<Torrent, TorrentError> {
+    let trace = match &options.trace {
+        Some(path) => {
+            Some(File::create(path).map_err(|cause| TorrentError::Trace { path: path.clone(), cause })?)
+        }
+        None => None,
+    };
+    let found = match &source.metainfo {
+        Some(metainfo) => Some(open_store(metainfo.clone(), &source, &options).await?),
+        None => None,
+    };
+    let session = Arc::new(Session::new(if found.is_some() { Phase::Streaming } else { Phase::Metadata }));
+    let is_private = found.as_ref().is_some_and(|found| found.metainfo.private);
+    let peer_id = peer_id();
+    let config = SwarmConfig {
+        info_hash: source.info_hash,
+        peer_id,
+        listen_port: options.port,
+        most_peers: options.most_peers,
+        private: is_private,
+        layout: found
+            .as_ref()
+            .map(|found| (Arc::new(found.metainfo.layout.clone()), found.metainfo.info_bytes.clone())),
+        had: found.as_ref().map(|found| found.opened.store.had()),
+    };
+    let (swarm, swarm_events) =
+        SwarmHandle::start(config, Arc::clone(&net)).map_err(|cause| match options.port {
+            Some(port) => TorrentError::Listen { port, cause },
+            None => TorrentError::ListenAnywhere(cause),
+        })?;
+    let config = DiscoveryConfig {
+        info_hash: source.info_hash,
+        peer_id,
+        port: swarm.port(),
+        trackers: trackers(&source, &options, is_private),
+        dht: (options.dht && !is_private).then(|| dht_config(&options)),
+        lsd: options.lsd && !is_private,
+    };
+    let progress = {
+        let session = Arc::clone(&session);
+        Arc::new(move || session.progress())
+    };
+    let (discovery, candidates) = discovery::start(config, Arc::clone(&net), progress);
+    let discovery = Arc::new(discovery);
+
+    let mut helpers = JoinSet::new();
+    helpers.spawn(pass_on(candidates, swarm.clone()));
+    options
+        .peers
+        .iter()
+        .for_each(|&address| swarm.add_candidate(Candidate { address, origin: Origin::Given }));
+    // The peers of a private torrent come from its tracker (BEP 27), or from the user's own hand.
+    if !is_private {
+        helpers.spawn(look_up(source.peers.clone(), net, swarm.clone()));
+    }
+
+    let (ending, is_ending) = watch::channel(false);
+    let shared = Shared {
+        info_hash: source.info_hash,
+        session: Arc::clone(&session),
+        swarm: swarm.clone(),
+        discovery: Arc::clone(&discovery),
+        ending,
+    };
+    if let Some(found) = &found {
+        let _ = session.opened.set(Arc::clone(&found.opened));
+    }
+    let life = Life { source, options, session, swarm, discovery, trace, ending: is_ending };
+    tokio::spawn(async move {
+        life.live(found, swarm_events).await;
+        helpers.shutdown().await;
+    });
+    Ok(Torrent { shared: Arc::new(shared) })
+}
+
+fn dht_config(options: &Options) -> DhtConfig {
+    let bootstrap = (!options.dht_bootstrap.is_empty()).then(|| options.dht_bootstrap.clone());
+    DhtConfig { folder: Some(options.cache.join("dht")), bootstrap, listen: None }
+}
+
+/// Announce URLs in tiers, the source's own first.
+fn trackers(source: &Source, options: &Options, is_private: bool) -> Vec<Vec<String>> {
+    let mut tiers = source.trackers.clone();
+    if !is_private || tiers.is_empty() {
+        tiers.extend(options.trackers.iter().map(|url| vec![url.clone()]));
+    }
+    tiers
+}
+
+async fn pass_on(mut candidates: mpsc::Receiver<Candidate>, swarm: SwarmHandle) {
+    while let Some(candidate) = candidates.recv().await {
+        swarm.add_candidate(candidate);
+    }
+}
+
+/// The peers that a magnet names, by address or by name.
+async fn look_up(peers: Vec<String>, net: Arc<Network>, swarm: SwarmHandle) {
+    for peer in peers {
+        let addresses = match peer.parse() {
+            Ok(address) => vec![address],
+            Err(_) => {
+                let Some((host, port)) = peer.rsplit_once(':') else { continue };
+                let Ok(port) = port.parse() else { continue };
+                match net.resolve(host, port).await {
+                    Ok(addresses) => addresses,
+                    Err(cause) => {
+                        warn!("the magnet's peer {peer} cannot be found: {cause}");
+                        continue;
+                    }
+                }
+            }
+        };
+        addresses
+            .into_iter()
+            .for_each(|address| swarm.add_candidate(Candidate { address, origin: Origin::Given }));
+    }
+}
+
+/// A torrent whose metadata is known and whose store is open.
+struct Found {
+    metainfo: Metainfo,
+    opened: Arc<Opened>,
+    store_events: mpsc::UnboundedReceiver<StoreEvent>,
+}
+
+async fn open_store(metainfo: Metainfo, source: &Source, options: &Options) -> Result<Found, TorrentError> {
+    let files: Vec<_> = metainfo
+        .files
+        .iter()
+        .map(|file| read::File { path: file.path.join("/"), length: file.span.length })
+        .collect();
+    // First, so that a name that matches nothing leaves no folder behind.
+    let chosen = choose(&files, &options.choice, &source.select_only)?;
+    let config = options.folders(metainfo.info_hash);
+    let opening = tokio::task::spawn_blocking(move || {
+        let opened = Store::open(&metainfo, config);
+        (metainfo, opened)
+    });
+    let (metainfo, opened) = opening.await.map_err(|_| TorrentError::Interrupted)?;
+    let (store, store_events) = opened?;
+    let files =
+        Files { info_hash: metainfo.info_hash.to_string(), name: metainfo.name.clone(), files, chosen };
+    let opened = Opened {
+        files: Arc::new(files),
+        spans: metainfo.files.iter().map(|file| file.span).collect(),
+        door: Arc::new(Door::new(metainfo.layout.clone(), &store.had())),
+        store,
+    };
+    Ok(Found { metainfo, opened: Arc::new(opened), store_events })
+}
+
+/// A torrent's life, from its opening to its end.
+struct Life {
+    source: Source,
+    options: Options,
+    session: Arc<Session>,
+    swarm: SwarmHandle,
+    discovery: Arc<Discovery>,
+    trace: Option<File>,
+    ending: watch::Receiver<bool>,
+}
+
+impl Life {
+    async fn live(mut self, found: Option<Found>, mut swarm_events: mpsc::Receiver<SwarmEvent>) {
+        let found = match found {
+            Some(found) => Some(found),
+            None => self.await_metadata(&mut swarm_events).await,
+        };
+        let Some(Found { opened, store_events, .. }) = found else {
+            // Failed, or ended before the metadata came.
+            let _ = self.ending.wait_for(|&ending| ending).await;
+            return self.end(None).await;
+        };
+        let mut driver = Driver::new(Parts {
+            session: Arc::clone(&self.session),
+            opened: Arc::clone(&opened),
+            swarm: self.swarm.clone(),
+            swarm_events,
+            store_events,
+            choker: choker::Config {
+                slots: if self.options.upload { self.options.upload_slots } else { 0 },
+                ..choker::Config::default()
+            },
+            seed: rand::random(),
+            trace: self.trace.take(),
+            background: self.options.background,
+        });
+        driver.run(&mut self.ending).await;
+        driver.finish();
+        self.end(Some(&opened)).await;
+    }
+
+    /// Waits for a magnet's metadata, and opens what it describes. `None` at the end, or if it cannot be opened.
+    async fn await_metadata(&mut self, swarm_events: &mut mpsc::Receiver<SwarmEvent>) -> Option<Found> {
+        let info = loop {
+            let event = tokio::select! {
+                _ = self.ending.wait_for(|&ending| ending) => return None,
+                event = swarm_events.recv() => event,
+            };
+            match event {
+                Some(SwarmEvent::Metadata(info)) => break info,
+                Some(_) => {}
+                None => return self.fail("the swarm ended before the metadata came".to_owned()),
+            }
+        };
+        match self.open_metadata(info).await {
+            Ok(found) => Some(found),
+            Err(cause) => self.fail(cause),
+        }
+    }
+
+    async fn open_metadata(&mut self, info: Bytes) -> Result<Found, String> {
+        let metainfo = Metainfo::from_info_bytes(info).map_err(|cause| cause.to_string())?;
+        if metainfo.private {
+            self.discovery.set_private();
+        }
+        let kept = metainfo.clone();
+        let (cache, trackers) = (self.options.metadata_cache(), self.source.trackers.clone());
+        // Nobody waits for it: it serves the next start.
+        tokio::task::spawn_blocking(move || {
+            if let Err(cause) = cache.save_with_trackers(&kept, &trackers) {
+                warn!("the metadata cannot be kept: {cause}");
+            }
+        });
+        let found =
+            open_store(metainfo, &self.source, &self.options).await.map_err(|cause| cause.to_string())?;
+        let metainfo = &found.metainfo;
+        self.swarm.set_layout(
+            Arc::new(metainfo.layout.clone()),
+            metainfo.info_bytes.clone(),
+            metainfo.private,
+            found.opened.store.had(),
+        );
+        let _ = self.session.opened.set(Arc::clone(&found.opened));
+        self.session.phase.send_replace(Phase::Streaming);
+        Ok(found)
+    }
+
+    fn fail(&self, why: String) -> Option<Found> {
+        self.session.phase.send_replace(Phase::Failed(why));
+        None
+    }
+
+    async fn end(self, opened: Option<&Opened>) {
+        if let Some(opened) = opened {
+            opened.door.close();
+        }
+        let store = async {
+            if let Some(opened) = opened
+                && let Err(cause) = opened.store.close().await
+            {
+                warn!("what was downloaded last may have to be downloaded again: {cause}");
+            }
+        };
+        let all = async { tokio::join!(store, self.swarm.close(), self.discovery.stop()) };
+        if tokio::time::timeout(ENDING, all).await.is_err() {
+            debug!("some part did not end in time");
+        }
+        self.session.phase.send_replace(Phase::Closed);
+    }
+}

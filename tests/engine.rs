@@ -1,0 +1,372 @@
+//! The engine on real sockets: torrents of ours against seeds of librqbit, and against each other, all on loopback.
+
+mod engine {
+    pub mod world;
+}
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine::world::{Film, Seed, World, noise};
+use peerflix::read::{Contents, ReadAt, ReadError};
+use peerflix::torrent::{Choice, Options, Phase, Torrent, TorrentError, trace};
+use tokio::io::{AsyncReadExt, AsyncSeekExt};
+
+/// Nothing here takes a hundredth of it; without it, what hangs would hang for ever.
+const LONG: Duration = Duration::from_secs(60);
+
+async fn soon<T>(what: impl Future<Output = T>) -> T {
+    tokio::time::timeout(LONG, what).await.expect("it should have ended long ago")
+}
+
+/// The whole file by `read_at`, from `from` on.
+async fn read_all(reader: &dyn ReadAt, from: u64) -> Result<Vec<u8>, ReadError> {
+    let mut all = Vec::new();
+    loop {
+        let bytes = reader.read_at(from + all.len() as u64, 100_000).await?;
+        if bytes.is_empty() {
+            return Ok(all);
+        }
+        all.extend_from_slice(&bytes);
+    }
+}
+
+async fn whole(torrent: &Torrent, index: usize) -> Vec<u8> {
+    let reader = torrent.reader(index).expect("such a file");
+    soon(read_all(&reader, 0)).await.expect("all bytes")
+}
+
+fn is_same(a: &[u8], b: &[u8]) {
+    // Not assert_eq: nobody reads megabytes.
+    assert!(a == b, "{} bytes, not the {} expected, or others", a.len(), b.len());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_film_is_read_from_a_seed() {
+    let world = World::new();
+    let film = Film::single("film.mkv", noise(1, 3_000_001));
+    let seed = Seed::start(&world, &film).await;
+    let torrent = world.open(&film, world.options("a", [seed.address])).await;
+
+    let files = soon(torrent.files()).await.expect("files");
+    assert_eq!((files.files[0].path.as_str(), files.files[0].length), ("film.mkv", 3_000_001));
+    is_same(&whole(&torrent, 0).await, film.bytes(0));
+
+    let statistics = torrent.statistics();
+    assert_eq!(statistics.downloaded, 3_000_001);
+    assert_eq!(statistics.chosen_had, 3_000_001);
+    assert_eq!(statistics.failed_pieces, 0);
+    assert_eq!((statistics.peers, statistics.unchoking), (1, 1));
+    assert_eq!(statistics.stalled_readers, 0);
+    torrent.close().await;
+    assert_eq!(torrent.why().phase, Phase::Closed);
+    seed.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_magnet_with_nothing_but_a_peer_becomes_a_film_and_is_known_from_then_on() {
+    let world = World::new();
+    let film = Film::single("film.mp4", noise(2, 700_000));
+    let seed = Seed::start(&world, &film).await;
+    let magnet = format!("{}&x.pe={}", film.magnet(), seed.address);
+    let options = world.options("a", []);
+
+    let source = world.resolve(&magnet, &options).await;
+    assert!(source.metainfo.is_none());
+    let torrent = Torrent::open(source, options.clone(), world.net()).await.expect("open");
+    assert_eq!(soon(torrent.files()).await.expect("files").name, "film.mp4");
+    is_same(&whole(&torrent, 0).await, film.bytes(0));
+    torrent.close().await;
+    seed.stop().await;
+
+    let again = world.resolve(&film.magnet(), &options).await;
+    assert!(again.metainfo.is_some(), "the metadata was not kept");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_viewer_feeds_the_next_one() {
+    let world = World::new();
+    let film = Film::single("film.mkv", noise(3, 2_000_000));
+    let seed = Seed::start(&world, &film).await;
+    let first = world.open(&film, world.options("first", [seed.address])).await;
+    is_same(&whole(&first, 0).await, film.bytes(0));
+    seed.stop().await;
+
+    let source = world.resolve(&film.magnet(), &world.options("second", [])).await;
+    let second = Torrent::open(source, world.options("second", [world.address(&first)]), world.net())
+        .await
+        .expect("open");
+    soon(second.files()).await.expect("the metadata comes from the first viewer too");
+    is_same(&whole(&second, 0).await, film.bytes(0));
+    assert!(first.statistics().uploaded >= 2_000_000);
+    tokio::join!(first.close(), second.close());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn viewers_who_came_together_feed_each_other_while_they_watch() {
+    let world = World::new();
+    let film = Film::single("film.mkv", noise(4, 2_000_000));
+    let seed = Seed::start(&world, &film).await;
+    let first = world.open(&film, world.options("first", [seed.address])).await;
+    let second = world.open(&film, world.options("second", [world.address(&first)])).await;
+    let (a, b) = tokio::join!(whole(&first, 0), whole(&second, 0));
+    is_same(&a, film.bytes(0));
+    is_same(&b, film.bytes(0));
+    tokio::join!(first.close(), second.close());
+    seed.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_does_not_upload_gives_nobody_anything() {
+    let world = World::new();
+    let film = Film::single("film.mkv", noise(5, 300_000));
+    let seed = Seed::start(&world, &film).await;
+    let options = Options { upload: false, ..world.options("first", [seed.address]) };
+    let first = world.open(&film, options).await;
+    whole(&first, 0).await;
+    // The second hears of both; what it has can only come from the seed.
+    let second = world.open(&film, world.options("second", [world.address(&first), seed.address])).await;
+    is_same(&whole(&second, 0).await, film.bytes(0));
+    assert_eq!(first.statistics().uploaded, 0);
+    tokio::join!(first.close(), second.close());
+    seed.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_on_disk_is_read_without_any_peer() {
+    let world = World::new();
+    let film = Film::single("film.mkv", noise(6, 1_500_000));
+    let seed = Seed::start(&world, &film).await;
+    let torrent = world.open(&film, world.options("a", [seed.address])).await;
+    whole(&torrent, 0).await;
+    torrent.close().await;
+    seed.stop().await;
+
+    let again = world.open(&film, world.options("a", [])).await;
+    assert_eq!(again.statistics().chosen_had, 1_500_000);
+    is_same(&whole(&again, 0).await, film.bytes(0));
+    assert_eq!(again.statistics().downloaded, 0);
+    again.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_torrent_is_kept_in_two_folders() {
+    let world = World::new();
+    let film = Film::single("film.mkv", noise(7, 200_000));
+    let seed = Seed::start(&world, &film).await;
+    for place in ["here", "there"] {
+        let path = world.folder(place);
+        let options = Options { path: Some(path.clone()), ..world.options("a", [seed.address]) };
+        let torrent = world.open(&film, options.clone()).await;
+        whole(&torrent, 0).await;
+        torrent.close().await;
+        is_same(&std::fs::read(path.join("film.mkv")).expect("the file under its own name"), film.bytes(0));
+
+        let again = world.open(&film, Options { peers: Vec::new(), ..options }).await;
+        assert_eq!(again.statistics().chosen_had, 200_000);
+        again.close().await;
+    }
+    seed.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_torrent_belongs_to_one_session_at_a_time() {
+    let world = World::new();
+    let film = Film::single("film.mkv", noise(8, 100_000));
+    let first = world.open(&film, world.options("a", [])).await;
+    let second = Torrent::open(film.source(), world.options("a", []), world.net()).await;
+    assert!(matches!(second, Err(TorrentError::Store(_))), "{second:?}");
+    first.close().await;
+    world.open(&film, world.options("a", [])).await.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_program_reads_and_seeks_as_in_any_file() {
+    let world = World::new();
+    let film = Film::single("film.mkv", noise(9, 2_500_000));
+    let seed = Seed::start(&world, &film).await;
+    let options = Options { background: false, ..world.options("a", [seed.address]) };
+    let torrent = world.open(&film, options).await;
+    let mut reader = torrent.reader(0).expect("the film");
+
+    soon(async {
+        let mut bytes = vec![0; 1000];
+        reader.seek(std::io::SeekFrom::End(-1000)).await.expect("seek");
+        reader.read_exact(&mut bytes).await.expect("the end");
+        is_same(&bytes, &film.bytes(0)[2_499_000..]);
+        assert_eq!(reader.read(&mut bytes).await.expect("nothing more"), 0);
+
+        assert_eq!(reader.seek(std::io::SeekFrom::Start(1_234_567)).await.expect("seek"), 1_234_567);
+        reader.read_exact(&mut bytes).await.expect("the middle");
+        is_same(&bytes, &film.bytes(0)[1_234_567..1_235_567]);
+        assert_eq!(reader.stream_position().await.expect("where"), 1_235_567);
+        // Within what has been read, and back.
+        reader.seek(std::io::SeekFrom::Current(-500)).await.expect("seek");
+        reader.read_exact(&mut bytes).await.expect("the middle");
+        is_same(&bytes, &film.bytes(0)[1_235_067..1_236_067]);
+
+        assert!(reader.seek(std::io::SeekFrom::End(-2_500_001)).await.is_err());
+        reader.seek(std::io::SeekFrom::Start(u64::MAX)).await.expect("beyond the end is no error");
+        assert_eq!(reader.read(&mut bytes).await.expect("nothing there"), 0);
+
+        reader.rewind().await.expect("seek");
+        let mut all = Vec::new();
+        reader.read_to_end(&mut all).await.expect("all");
+        is_same(&all, film.bytes(0));
+    })
+    .await;
+    torrent.close().await;
+    seed.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_readers_of_several_files_read_at_once() {
+    let world = World::new();
+    let film = Film::several(
+        "Show",
+        [
+            ("one.mkv", noise(10, 900_000)),
+            ("sub/two.srt", noise(11, 10_001)),
+            ("three ø.mp4", noise(12, 700_003)),
+            ("empty.txt", Vec::new()),
+        ],
+    );
+    let seed = Seed::start(&world, &film).await;
+    let torrent = world.open(&film, world.options("a", [seed.address])).await;
+    let files = soon(torrent.files()).await.expect("files");
+    assert_eq!(files.chosen, 0);
+    assert_eq!(files.files[1].path, "Show/sub/two.srt");
+    let readers = (0..12).map(|i| whole(&torrent, i % 4));
+    for (i, bytes) in soon(futures_util::future::join_all(readers)).await.iter().enumerate() {
+        is_same(bytes, film.bytes(i % 4));
+    }
+    assert!(torrent.reader(4).is_none());
+    assert!(Contents::open(&torrent, 3).is_some_and(|reader| reader.length() == 0));
+    torrent.close().await;
+    seed.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_private_torrent_is_read_from_the_peers_it_is_given() {
+    let world = World::new();
+    let film = Film::single("film.mkv", noise(13, 400_000)).private();
+    let seed = Seed::start(&world, &film).await;
+    let options = Options { dht: true, lsd: true, ..world.options("a", [seed.address]) };
+    let torrent = world.open(&film, options).await;
+    is_same(&whole(&torrent, 0).await, film.bytes(0));
+    torrent.close().await;
+    seed.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_waits_is_told_that_the_torrent_was_closed_and_nobody_else_is() {
+    let world = World::new();
+    let film = Film::single("film.mkv", noise(14, 400_000));
+    let torrent = world.open(&film, world.options("a", [])).await;
+    let reader = torrent.reader(0).expect("the film");
+    {
+        // A wish that is taken back leaves the reader usable.
+        let read = reader.read_at(0, 10);
+        tokio::pin!(read);
+        assert!(futures_util::poll!(&mut read).is_pending());
+        assert_eq!(torrent.statistics().stalled_readers, 1);
+    }
+    assert_eq!(torrent.statistics().stalled_readers, 0);
+    let read = reader.read_at(300_000, 10);
+    tokio::pin!(read);
+    assert!(futures_util::poll!(&mut read).is_pending());
+    let (read, ()) = soon(async { tokio::join!(read, torrent.close()) }).await;
+    assert!(matches!(read, Err(ReadError::Closed)), "{read:?}");
+    assert!(matches!(reader.read_at(0, 10).await, Err(ReadError::Closed)));
+    assert_eq!(torrent.why().phase, Phase::Closed);
+    assert!(torrent.files().await.is_ok(), "the files are known all the same");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_magnet_that_nobody_has_waits_and_can_be_closed() {
+    let world = World::new();
+    let film = Film::single("film.mkv", noise(15, 1000));
+    let options = world.options("a", []);
+    let source = world.resolve(&film.magnet(), &options).await;
+    let torrent = Torrent::open(source, options, world.net()).await.expect("open");
+    assert_eq!(torrent.why().phase, Phase::Metadata);
+    assert!(torrent.reader(0).is_none());
+    let (files, ()) = soon(async { tokio::join!(torrent.files(), torrent.close()) }).await;
+    assert!(matches!(files, Err(ReadError::Closed)), "{files:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_choice_that_matches_nothing_is_said() {
+    let world = World::new();
+    let film = Film::single("film.mkv", noise(16, 50_000));
+    let seed = Seed::start(&world, &film).await;
+    let choice = Choice::Named("other".to_owned());
+    let options = Options { choice, ..world.options("a", [seed.address]) };
+    let refused = Torrent::open(film.source(), options.clone(), world.net()).await;
+    assert!(matches!(refused, Err(TorrentError::Choice(_))), "{refused:?}");
+
+    let source = world.resolve(&film.magnet(), &options).await;
+    let torrent = Torrent::open(source, options, world.net()).await.expect("nothing is known yet");
+    let said = soon(torrent.files()).await.expect_err("no such file").to_string();
+    assert_eq!(
+        said,
+        "the torrent could not be opened: no file of the torrent matches “other” (--list shows them)"
+    );
+    torrent.close().await;
+    seed.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dropped_torrent_ends_and_lets_go_of_its_folder() {
+    let world = World::new();
+    let film = Film::single("film.mkv", noise(17, 50_000));
+    drop(world.open(&film, world.options("a", [])).await);
+    soon(async {
+        while Torrent::open(film.source(), world.options("a", []), world.net()).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_trace_holds_what_happened() {
+    let world = World::new();
+    let film = Film::single("film.mkv", noise(18, 1_000_000));
+    let seed = Seed::start(&world, &film).await;
+    let path = world.folder("traces").join("run.trace");
+    let options = Options { trace: Some(path.clone()), ..world.options("a", [seed.address]) };
+    let torrent = world.open(&film, options).await;
+    whole(&torrent, 0).await;
+    torrent.close().await;
+    seed.stop().await;
+
+    let (head, inputs) = trace::parse(&std::fs::read_to_string(path).expect("a trace")).expect("a trace");
+    let mut scheduler = peerflix::scheduler::Scheduler::new(head.layout, Default::default(), head.seed);
+    for (now, input) in inputs {
+        scheduler.handle_input(now, input);
+        while !matches!(scheduler.poll_output(now), peerflix::scheduler::Output::Timeout(_)) {}
+    }
+    assert!(scheduler.had().is_all());
+    assert_eq!(scheduler.counts().failed_pieces, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_keeps_its_torrent_open() {
+    let world = World::new();
+    let film = Film::single("film.mkv", noise(19, 300_000));
+    let seed = Seed::start(&world, &film).await;
+    let torrent = world.open(&film, world.options("a", [seed.address])).await;
+    let reader = torrent.reader(0).expect("the film");
+    drop(torrent);
+    is_same(&soon(read_all(&reader, 0)).await.expect("all bytes"), film.bytes(0));
+    seed.stop().await;
+}
+
+#[test]
+fn handles_are_shared_between_threads() {
+    fn is_shared<T: Send + Sync + 'static>() {}
+    is_shared::<Torrent>();
+    is_shared::<peerflix::torrent::FileReader>();
+    is_shared::<Arc<dyn Contents>>();
+}

@@ -1,0 +1,8 @@
+//! The HTTP face over a torrent in memory, through real sockets on loopback. docs/http.md has the rules.
+// Tests make their own sockets: they are the other side.
+#![allow(clippy::disallowed_methods)]
+
+mod connections;
+mod players;
+mod rules;
+mod world;

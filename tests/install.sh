@@ -1,0 +1,49 @@
+#!/bin/sh
+# Installs the Debian packages that building or testing needs, saying so; elsewhere, says what to install.
+#     sh tests/install.sh compiler            what the build needs
+#     sh tests/install.sh compiler programs   and the real players and seeds of the tests
+set -eu
+
+missing=
+# wants PACKAGE TEST...: remembers the package if the test fails
+wants() {
+    package=$1
+    shift
+    "$@" >/dev/null 2>&1 || missing="$missing $package"
+}
+has() { command -v "$1"; }
+vlc_decodes() { ls /usr/lib/*/vlc/plugins/codec/libavcodec_plugin.so; }
+
+for group in "$@"; do
+    case $group in
+    compiler)
+        wants gcc has cc
+        ;;
+    programs)
+        wants ffmpeg has ffmpeg
+        wants mpv has mpv
+        wants vlc-bin has cvlc
+        wants vlc-plugin-base vlc_decodes
+        wants transmission-daemon has transmission-daemon
+        wants python3-libtorrent /usr/bin/python3 -c 'import libtorrent'
+        ;;
+    *)
+        echo "install.sh: no such group: $group" >&2
+        exit 2
+        ;;
+    esac
+done
+[ -n "$missing" ] || exit 0
+
+sudo=
+[ "$(id -u)" = 0 ] || sudo=sudo
+if ! command -v apt-get >/dev/null || { [ -n "$sudo" ] && ! command -v sudo >/dev/null; }; then
+    echo "These are needed and not here (named as Debian packages):$missing" >&2
+    echo "Install them, then type the same again." >&2
+    exit 1
+fi
+echo "Installing what is needed and not here:$missing"
+# Nothing more than the packages themselves: no desktop comes with them, and no daemon is started.
+$sudo apt-get update -q
+# shellcheck disable=SC2086
+$sudo env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -q --no-install-recommends $missing

@@ -1,0 +1,13 @@
+//! The program as its user meets it: a process, started with a command line, against real swarms on loopback.
+
+#![allow(clippy::disallowed_methods, reason = "these sockets are other programs', not peerflix's")]
+
+mod ending;
+mod films;
+mod inputs;
+mod peer;
+mod pipes;
+mod players;
+mod run;
+mod seeds;
+mod strangers;

@@ -1,0 +1,199 @@
+//! Starts peerflix as a process and listens to what it says.
+
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// When something that must happen has not happened after this long, it never will.
+pub const PATIENCE: Duration = Duration::from_secs(40);
+
+/// A command line that touches nothing of the user's: its cache is a folder of its own.
+pub struct Peerflix {
+    command: Command,
+    cache: TempDir,
+}
+
+/// A peerflix that runs.
+pub struct Running {
+    child: Child,
+    lines: Receiver<String>,
+    error_said: Receiver<()>,
+    errors: Option<JoinHandle<String>>,
+    _cache: TempDir,
+}
+
+/// What a peerflix that ran has said.
+#[derive(Debug)]
+pub struct Said {
+    pub code: Option<i32>,
+    pub out: Vec<u8>,
+    pub errors: String,
+}
+
+impl Peerflix {
+    pub fn new(args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Peerflix {
+        let cache = TempDir::new().expect("a temporary folder");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_peerflix"));
+        command
+            .args(args)
+            .env("PEERFLIX_CACHE", cache.path())
+            .env_remove("RUST_LOG")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        Peerflix { command, cache }
+    }
+
+    pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    pub fn stdin(mut self, from: impl Into<Stdio>) -> Self {
+        self.command.stdin(from);
+        self
+    }
+
+    /// Runs it to its end.
+    pub fn said(mut self) -> Said {
+        let mut child = self.command.spawn().expect("peerflix starts");
+        let mut stdout = child.stdout.take().expect("a pipe");
+        let (errors, _) = read_all(child.stderr.take().expect("a pipe"));
+        let out = std::thread::spawn(move || {
+            let mut out = Vec::new();
+            stdout.read_to_end(&mut out).map(|_| out)
+        });
+        let status = wait(&mut child);
+        Said {
+            code: status.code(),
+            out: out.join().expect("reads").expect("reads"),
+            errors: errors.join().expect("reads"),
+        }
+    }
+
+    /// Starts it and leaves standard output to the caller.
+    pub fn piped(mut self) -> (Running, std::process::ChildStdout) {
+        let mut child = self.command.spawn().expect("peerflix starts");
+        let stdout = child.stdout.take().expect("a pipe");
+        let (errors, error_said) = read_all(child.stderr.take().expect("a pipe"));
+        let (_, lines) = channel();
+        (Running { child, lines, error_said, errors: Some(errors), _cache: self.cache }, stdout)
+    }
+
+    /// Starts it.
+    pub fn start(self) -> Running {
+        let (mut running, stdout) = self.piped();
+        let (send, lines) = channel();
+        running.lines = lines;
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                if send.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        running
+    }
+}
+
+impl Running {
+    /// The next line of standard output.
+    pub fn line(&mut self) -> String {
+        match self.lines.recv_timeout(PATIENCE) {
+            Ok(line) => line,
+            Err(_) => {
+                let _ = self.child.kill();
+                let errors = self.errors.take().map(|errors| errors.join().expect("reads"));
+                panic!("peerflix said nothing on standard output; on standard error: {errors:?}")
+            }
+        }
+    }
+
+    /// Waits until it has said something on standard error.
+    pub fn wait_for_an_error(&self) {
+        self.error_said.recv_timeout(PATIENCE).expect("peerflix says something on standard error");
+    }
+
+    pub fn interrupt(&self) {
+        self.signal(rustix::process::Signal::INT);
+    }
+
+    pub fn terminate(&self) {
+        self.signal(rustix::process::Signal::TERM);
+    }
+
+    fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, signal).expect("the process is there");
+    }
+
+    /// Waits for its end.
+    pub fn ended(mut self) -> Said {
+        let status = wait(&mut self.child);
+        let errors = self.errors.take().map(|errors| errors.join().expect("reads")).unwrap_or_default();
+        let out = self.lines.iter().collect::<Vec<_>>().join("\n").into_bytes();
+        Said { code: status.code(), out, errors }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Said {
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.out).into_owned()
+    }
+
+    /// It must have ended with this code, and said all of these words on standard error in one line of prose.
+    #[track_caller]
+    pub fn failed_with(&self, code: i32, words: &[&str]) {
+        assert_eq!(self.code, Some(code), "{self:?}");
+        for word in words {
+            assert!(
+                self.errors.to_lowercase().contains(&word.to_lowercase()),
+                "no {word:?} in {:?}",
+                self.errors
+            );
+        }
+        assert!(!self.errors.contains("panicked"), "{}", self.errors);
+    }
+}
+
+/// Reads to the end in a thread, and tells when something has come.
+fn read_all(mut from: impl Read + Send + 'static) -> (JoinHandle<String>, Receiver<()>) {
+    let (send, said) = channel();
+    let reading = std::thread::spawn(move || {
+        let mut all = Vec::new();
+        let mut some = [0; 1024];
+        while let Ok(count @ 1..) = from.read(&mut some) {
+            all.extend_from_slice(&some[..count]);
+            let _ = send.send(());
+        }
+        String::from_utf8_lossy(&all).into_owned()
+    });
+    (reading, said)
+}
+
+/// Waits for a process; one that does not end is killed, and the test fails.
+pub fn wait(child: &mut Child) -> ExitStatus {
+    let begun = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().expect("a child of ours") {
+            return status;
+        }
+        if begun.elapsed() > PATIENCE {
+            let _ = child.kill();
+            panic!("the process did not end within {PATIENCE:?}");
+        }
+        std::thread::park_timeout(Duration::from_millis(5));
+    }
+}

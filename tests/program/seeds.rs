@@ -1,0 +1,140 @@
+//! Torrents, and librqbit's sessions that seed them in this process.
+
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use librqbit::spawn_utils::BlockingSpawner;
+use librqbit::{
+    AddTorrent, AddTorrentOptions, CreateTorrentOptions, ListenerMode, ListenerOptions, Session,
+    SessionOptions, create_torrent,
+};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+/// A torrent of what lies in a folder of its own.
+pub struct Torrent {
+    pub info_hash: [u8; 20],
+    /// The .torrent file.
+    pub path: PathBuf,
+    pub bytes: bytes::Bytes,
+    /// Where the data lies.
+    pub folder: PathBuf,
+    _files: TempDir,
+}
+
+impl Torrent {
+    /// Of one file: its name and its bytes.
+    pub fn of_file(name: &str, bytes: &[u8]) -> Torrent {
+        let files = TempDir::new().expect("a temporary folder");
+        let folder = files.path().join("data");
+        std::fs::create_dir(&folder).expect("creates");
+        std::fs::write(folder.join(name), bytes).expect("writes");
+        let whole = folder.join(name);
+        Torrent::made(files, folder, &whole)
+    }
+
+    /// Of a folder with these files.
+    pub fn of_folder(name: &str, contents: &[(&str, &[u8])]) -> Torrent {
+        let files = TempDir::new().expect("a temporary folder");
+        let folder = files.path().join("data").join(name);
+        for (path, bytes) in contents {
+            let path = folder.join(path);
+            std::fs::create_dir_all(path.parent().expect("below the folder")).expect("creates");
+            std::fs::write(path, bytes).expect("writes");
+        }
+        let whole = folder.clone();
+        Torrent::made(files, folder, &whole)
+    }
+
+    fn made(files: TempDir, folder: PathBuf, whole: &Path) -> Torrent {
+        let runtime = runtime();
+        let options = CreateTorrentOptions { piece_length: Some(64 * 1024), ..Default::default() };
+        let made = runtime.block_on(async { create_torrent(whole, options, &BlockingSpawner::new(1)).await });
+        let made = made.expect("a torrent");
+        let bytes = made.as_bytes().expect("bencodes");
+        let path = files.path().join("film.torrent");
+        std::fs::write(&path, &bytes).expect("writes");
+        // Others who run as another user read it too.
+        open_to_all(files.path());
+        Torrent { info_hash: made.info_hash().0, path, bytes, folder, _files: files }
+    }
+
+    pub fn hex(&self) -> String {
+        self.info_hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// The command line's word for it.
+    pub fn typed(&self) -> &str {
+        self.path.to_str().expect("a temporary folder has a plain name")
+    }
+}
+
+/// Sessions that have all of a torrent.
+pub struct Seeds {
+    sessions: Vec<Arc<Session>>,
+    runtime: Runtime,
+}
+
+impl Seeds {
+    pub fn of(torrent: &Torrent, count: usize) -> Seeds {
+        let runtime = runtime();
+        let sessions = runtime.block_on(async {
+            futures_util::future::try_join_all((0..count).map(|_| seed(torrent))).await.expect("seeds start")
+        });
+        Seeds { sessions, runtime }
+    }
+
+    /// `--peer` for each.
+    pub fn flags(&self) -> Vec<String> {
+        let peers = self.sessions.iter().map(|seed| {
+            let port = seed.listen_addr().expect("listens").port();
+            format!("--peer=127.0.0.1:{port}")
+        });
+        // Nothing of a test leaves this computer.
+        peers.chain(["--no-dht".into(), "--no-lsd".into()]).collect()
+    }
+}
+
+impl Drop for Seeds {
+    fn drop(&mut self) {
+        for seed in &self.sessions {
+            self.runtime.block_on(seed.stop());
+        }
+    }
+}
+
+async fn seed(torrent: &Torrent) -> anyhow::Result<Arc<Session>> {
+    let listen = ListenerOptions {
+        mode: ListenerMode::TcpOnly,
+        listen_addr: (Ipv4Addr::LOCALHOST, 0).into(),
+        ipv4_only: true,
+        ..Default::default()
+    };
+    let options = SessionOptions {
+        dht: None,
+        disable_trackers: true,
+        disable_local_service_discovery: true,
+        listen: Some(listen),
+        ipv4_only: true,
+        ..Default::default()
+    };
+    let session = Session::new_with_opts(torrent.folder.clone(), options).await?;
+    let options = AddTorrentOptions {
+        overwrite: true,
+        output_folder: Some(torrent.folder.to_string_lossy().into_owned()),
+        ..Default::default()
+    };
+    let added = session.add_torrent(AddTorrent::from_bytes(torrent.bytes.clone()), Some(options)).await?;
+    added.into_handle().expect("added").wait_until_initialized().await?;
+    Ok(session)
+}
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime")
+}
+
+fn open_to_all(folder: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).expect("ours to open");
+}
