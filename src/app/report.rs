@@ -8,7 +8,8 @@ pub(super) fn sources(whereabouts: &Whereabouts) -> Vec<String> {
     let mut sources: Vec<String> = whereabouts.sources.iter().map(ToString::to_string).collect();
     let endings = &whereabouts.counts.endings;
     if !endings.is_empty() {
-        let endings: Vec<String> = endings.iter().map(|(ending, times)| format!("{ending} ({times})")).collect();
+        let endings: Vec<String> =
+            endings.iter().map(|(ending, times)| format!("{ending} ({times})")).collect();
         sources.push(format!("peers: {}", endings.join(", ")));
     }
     sources

@@ -34,4 +34,8 @@ impl Discovery {
     pub fn set_private(&self) {}
     pub async fn stop(&self) {}
 }
-impl std::fmt::Display for SourceReport { fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { f.write_str("x") } }
+impl std::fmt::Display for SourceReport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("x")
+    }
+}

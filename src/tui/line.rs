@@ -83,7 +83,11 @@ mod tests {
     use crate::read::Statistics;
 
     fn view(stage: Stage, statistics: Statistics) -> View {
-        View { stage, statistics, sources: vec!["DHT: 0 found, 12 nodes known".into(), "tracker t: refused".into()] }
+        View {
+            stage,
+            statistics,
+            sources: vec!["DHT: 0 found, 12 nodes known".into(), "tracker t: refused".into()],
+        }
     }
 
     #[test]
