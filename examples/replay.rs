@@ -17,7 +17,7 @@ fn main() -> anyhow::Result<()> {
     let mut scheduler = Scheduler::new(layout, Config::default(), head.seed);
     let (mut requests, mut cancels, mut drops, mut verifies) = (0u64, 0u64, 0u64, 0u64);
     let mut peers = BTreeSet::new();
-    let mut hasher = DefaultHasher::new();
+    let mut outputs = Vec::new();
     let begun = std::time::Instant::now();
     for (now, input) in &inputs {
         if let Input::PeerConnected { peer, .. } = input {
@@ -26,18 +26,26 @@ fn main() -> anyhow::Result<()> {
         scheduler.handle_input(*now, input.clone());
         loop {
             let output = scheduler.poll_output(*now);
-            format!("{now:?} {output:?}").hash(&mut hasher);
-            match output {
-                Output::Request { .. } => requests += 1,
-                Output::Cancel { .. } => cancels += 1,
-                Output::Drop { .. } => drops += 1,
-                Output::Verify { .. } => verifies += 1,
-                Output::Interest { .. } => {}
-                Output::Timeout(_) => break,
+            let is_last = matches!(output, Output::Timeout(_));
+            outputs.push((*now, output));
+            if is_last {
+                break;
             }
         }
     }
     let took = begun.elapsed();
+
+    let mut hasher = DefaultHasher::new();
+    for (now, output) in &outputs {
+        format!("{now:?} {output:?}").hash(&mut hasher);
+        match output {
+            Output::Request { .. } => requests += 1,
+            Output::Cancel { .. } => cancels += 1,
+            Output::Drop { .. } => drops += 1,
+            Output::Verify { .. } => verifies += 1,
+            Output::Interest { .. } | Output::Timeout(_) => {}
+        }
+    }
     let lasted = inputs.last().map_or(0.0, |(at, _)| at.elapsed().as_secs_f64());
     println!("{} inputs over {lasted:.1} s, {} peers", inputs.len(), peers.len());
     println!("{requests} requests, {cancels} cancelled, {verifies} pieces verified, {drops} peers dropped");

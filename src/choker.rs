@@ -107,6 +107,9 @@ struct Peer {
     lot: u64,
 }
 
+/// (given lately, taken lately, unchoked, lot)
+type Rank = (u64, u64, bool, u64);
+
 /// Bytes lately: what came before the last ten seconds counts half, before twenty a quarter, and so on. Whole numbers
 /// only, so that every processor ranks alike.
 #[derive(Clone, Copy, Debug, Default)]
@@ -269,7 +272,7 @@ impl Choker {
     }
 
     /// One of `rest`, by lot: new peers three times as likely (BEP 3), and another than now if there is another.
-    fn pick_optimistic(&mut self, now: Timestamp, rest: &[((u64, bool, u64), PeerId)]) -> Option<PeerId> {
+    fn pick_optimistic(&mut self, now: Timestamp, rest: &[(Rank, PeerId)]) -> Option<PeerId> {
         let others = rest.iter().filter(|(_, id)| rest.len() == 1 || Some(*id) != self.optimistic);
         let weighed: Vec<(PeerId, u64)> = others
             .filter_map(|&(_, id)| {
@@ -316,10 +319,11 @@ impl Choker {
 }
 
 impl Peer {
-    /// The greater, the better: bytes lately; among equals who is unchoked stays; then the lot.
-    fn rank(&self, now: Timestamp, complete: bool) -> (u64, bool, u64) {
-        let flow = if complete { self.took } else { self.gave };
-        (flow.at(now), self.unchoked, self.lot)
+    /// The greater, the better: bytes lately; among equals who is unchoked stays; then the lot. While nobody gives us
+    /// anything (we have all that we want now), it counts what they take, as with a seed.
+    fn rank(&self, now: Timestamp, complete: bool) -> Rank {
+        let gave = if complete { 0 } else { self.gave.at(now) };
+        (gave, self.took.at(now), self.unchoked, self.lot)
     }
 }
 

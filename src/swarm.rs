@@ -7,10 +7,14 @@
 pub mod candidates;
 pub mod codec;
 mod connection;
+pub mod dht;
+pub mod discovery;
 mod ending;
+mod greeting;
 pub mod handshake;
 mod hub;
 mod listener;
+pub mod lsd;
 pub mod metadata;
 mod outbox;
 mod peer;
@@ -18,6 +22,7 @@ pub mod pex;
 mod shared;
 #[cfg(test)]
 mod test_peer;
+pub mod tracker;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -298,6 +303,9 @@ impl SwarmHandle {
     }
 }
 
+#[cfg(test)]
+#[path = "swarm/hostile_tests.rs"]
+mod hostile_tests;
 #[cfg(test)]
 #[path = "swarm/swarm_tests.rs"]
 mod tests;

@@ -60,6 +60,8 @@ pub struct Options {
     pub port: Option<u16>,
     /// Whether to ask the distributed hash table, and to be in it. Never for a private torrent.
     pub dht: bool,
+    /// Nodes of the table to begin with, as `HOST:PORT`; none: the well-known ones.
+    pub dht_bootstrap: Vec<String>,
     /// Whether to look for peers in the local network (BEP 14). Never for a private torrent.
     pub lsd: bool,
     /// Which file is meant.
@@ -86,6 +88,7 @@ impl Default for Options {
             most_peers: 100,
             port: None,
             dht: true,
+            dht_bootstrap: Vec::new(),
             lsd: true,
             choice: Choice::default(),
             background: true,
@@ -193,11 +196,7 @@ impl Torrent {
     /// The numbers as they are now.
     pub fn statistics(&self) -> Statistics {
         let counts = self.shared.swarm.counts();
-        Statistics {
-            peers: counts.connected,
-            candidates: counts.candidates,
-            ..self.shared.session.statistics()
-        }
+        Statistics { peers: counts.connected, candidates: counts.known, ..self.shared.session.statistics() }
     }
 
     /// What is going on, as data for the screen.

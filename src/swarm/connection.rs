@@ -14,15 +14,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout};
 
-use super::codec::{DecodeError, Decoder, Message, encode};
+use super::codec::{DecodeError, Decoder, Message};
 use super::ending::{Ending, Offence};
-use super::handshake::{Extended, Handshake, LENGTH, OUR_METADATA_ID, OUR_PEX_ID, our_extended};
+use super::greeting::{Shaken, Told, extended_handshake, shake_hands};
+use super::handshake::{Extended, OUR_METADATA_ID, OUR_PEX_ID};
 use super::metadata::{Exchange, Outcome};
 use super::peer::{Extension, Peer};
 use super::pex;
@@ -111,101 +112,6 @@ async fn talk(
         Err(ending) => Err(ending),
     };
     result.err().unwrap_or(Ending::Closed)
-}
-
-/// What the handshake brought.
-struct Shaken {
-    theirs: Handshake,
-    latency: Option<Duration>,
-    told: Told,
-}
-
-/// What our first packet said of the pieces that we have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Told {
-    /// Nothing, for we do not know the torrent: what we turn out to have must be told later.
-    Unknown,
-    /// Nothing, for we have none: BEP 3 lets it be understood.
-    Silent,
-    /// All that is to be said.
-    Said,
-}
-
-/// Says all that can be said without waiting: one packet, one way.
-async fn shake_hands(
-    shared: &Shared,
-    stream: &mut TcpStream,
-    dialled: Option<Duration>,
-) -> Result<Shaken, Ending> {
-    let until = Instant::now() + shared.patience.handshake;
-    let ours = Handshake::ours(shared.info_hash, shared.peer_id);
-    let Some(connecting) = dialled else {
-        let theirs = read_handshake(shared, stream, until).await?;
-        let mut hello = ours.to_bytes().to_vec();
-        let told = say_hello(shared, Some(&theirs), &mut hello);
-        write_until(stream, &hello, until).await?;
-        return Ok(Shaken { theirs, latency: None, told });
-    };
-    let mut hello = ours.to_bytes().to_vec();
-    let told = say_hello(shared, None, &mut hello);
-    let said_at = Instant::now();
-    write_until(stream, &hello, until).await?;
-    let theirs = read_handshake(shared, stream, until).await?;
-    Ok(Shaken { theirs, latency: Some(said_at.elapsed().max(connecting)), told })
-}
-
-/// What follows our handshake: what we have, what we speak, and that we are interested. `theirs` is theirs, where it has
-/// come.
-fn say_hello(shared: &Shared, theirs: Option<&Handshake>, hello: &mut Vec<u8>) -> Told {
-    let fast = theirs.is_some_and(|theirs| theirs.fast);
-    let known = shared.known();
-    let had = known.and_then(|_| shared.ours.any());
-    let pieces = match &had {
-        Some(had) if fast && had.is_all() => Some(Message::HaveAll),
-        Some(had) => Some(Message::Bitfield(Bytes::from(had.to_wire()))),
-        None => fast.then_some(Message::HaveNone),
-    };
-    if let Some(message) = &pieces {
-        encode(message, hello);
-    }
-    // A dialled peer that knows no extensions ignores it or is very old; a round trip is worth more.
-    if theirs.is_none_or(|theirs| theirs.extended) {
-        encode(&Message::Extended { id: 0, payload: extended_handshake(shared) }, hello);
-    }
-    encode(&Message::Interested, hello);
-    match (known, pieces) {
-        (None, _) => Told::Unknown,
-        (Some(_), None) => Told::Silent,
-        (Some(_), Some(_)) => Told::Said,
-    }
-}
-
-fn extended_handshake(shared: &Shared) -> Bytes {
-    let private = shared.is_private();
-    let size =
-        shared.known().filter(|_| !private).and_then(|known| u32::try_from(known.info_bytes.len()).ok());
-    Bytes::from(our_extended(shared.port, size, !private))
-}
-
-async fn read_handshake(
-    shared: &Shared,
-    stream: &mut TcpStream,
-    until: Instant,
-) -> Result<Handshake, Ending> {
-    let mut bytes = [0; LENGTH];
-    timeout_at(until, stream.read_exact(&mut bytes))
-        .await
-        .map_err(|_| Ending::HandshakeTimeout)?
-        .map_err(|_| Ending::ClosedBeforeHandshake)?;
-    let theirs = Handshake::from_bytes(&bytes).ok_or(Ending::NotBitTorrent)?;
-    if theirs.info_hash == shared.info_hash { Ok(theirs) } else { Err(Ending::WrongInfoHash) }
-}
-
-async fn write_until(stream: &mut TcpStream, bytes: &[u8], until: Instant) -> Result<(), Ending> {
-    timeout_at(until, stream.write_all(bytes))
-        .await
-        .map_err(|_| Ending::HandshakeTimeout)?
-        .map_err(|_| Ending::ClosedBeforeHandshake)
 }
 
 /// A connection after its handshake.
@@ -309,8 +215,8 @@ impl Connection {
         let mut armed_for = self.wake_at();
         let mut alarm = pin!(sleep_until(armed_for));
         loop {
-            self.hand_over(events)?;
             self.write(&writer)?;
+            self.hand_over(events)?;
             let wake_at = self.wake_at();
             if wake_at < armed_for {
                 armed_for = wake_at;
@@ -387,6 +293,7 @@ impl Connection {
         let uploaded = self.peer.outbox.take_uploaded();
         if uploaded > 0 {
             self.facts.uploaded.fetch_add(uploaded, Ordering::Relaxed);
+            self.peer.tell_wants();
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{Instant, sleep_until};
 
 use super::pex::canonical;
 use crate::net::Network;
@@ -15,7 +16,8 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub(super) struct Listener {
     socket: TcpListener,
     port: u16,
-    paused: bool,
+    /// Set after a failure.
+    paused_until: Option<Instant>,
 }
 
 impl Listener {
@@ -29,7 +31,7 @@ impl Listener {
             Err(_) => net.tcp_listen(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)))?,
         };
         let port = socket.local_addr()?.port();
-        Ok(Listener { socket, port, paused: false })
+        Ok(Listener { socket, port, paused_until: None })
     }
 
     pub fn port(&self) -> u16 {
@@ -39,9 +41,9 @@ impl Listener {
     /// The next one that dials us. May be cancelled.
     pub async fn next(&mut self) -> (TcpStream, SocketAddr) {
         loop {
-            if self.paused {
-                tokio::time::sleep(PAUSE).await;
-                self.paused = false;
+            if let Some(until) = self.paused_until {
+                sleep_until(until).await;
+                self.paused_until = None;
             }
             match self.socket.accept().await {
                 Ok((stream, address)) => {
@@ -51,7 +53,7 @@ impl Listener {
                 }
                 Err(error) => {
                     tracing::debug!(%error, "accepting a peer failed");
-                    self.paused = true;
+                    self.paused_until = Some(Instant::now() + PAUSE);
                 }
             }
         }

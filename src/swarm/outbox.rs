@@ -25,6 +25,8 @@ pub struct Outbox {
     later: VecDeque<Later>,
     /// Pieces that we had before the peer could be told in a bitfield.
     haves: Option<(Arc<Bitfield>, u32)>,
+    /// Bytes of blocks among `later`.
+    blocks: usize,
     uploaded: u64,
 }
 
@@ -46,6 +48,7 @@ impl Outbox {
     pub fn push_block(&mut self, ask: Ask, data: Bytes) {
         let mut header = Vec::new();
         encode(&Message::Piece { index: ask.index, begin: ask.begin, data: Bytes::new() }, &mut header);
+        self.blocks += data.len();
         self.push_later(Some(ask), header, data);
     }
 
@@ -72,6 +75,7 @@ impl Outbox {
     pub fn take_back(&mut self, ask: Ask) -> bool {
         let before = self.later.len();
         self.later.retain(|later| later.ask != Some(ask));
+        self.count_blocks();
         self.later.len() < before
     }
 
@@ -79,7 +83,18 @@ impl Outbox {
     pub fn take_back_all(&mut self) -> Vec<Ask> {
         let asks = self.later.iter().filter_map(|later| later.ask).collect();
         self.later.retain(|later| later.ask.is_none());
+        self.count_blocks();
         asks
+    }
+
+    fn count_blocks(&mut self) {
+        self.blocks =
+            self.later.iter().filter(|later| later.ask.is_some()).map(|later| later.data.len()).sum();
+    }
+
+    /// Bytes of blocks that wait for the line.
+    pub fn blocks_waiting(&self) -> usize {
+        self.blocks
     }
 
     /// What waits that is not a block: a bound for answers to extensions.
@@ -124,6 +139,7 @@ impl Outbox {
             self.bytes.extend_from_slice(&later.header);
             self.bytes.extend_from_slice(&later.data);
             if later.ask.is_some() {
+                self.blocks = self.blocks.saturating_sub(later.data.len());
                 self.uploaded += later.data.len() as u64;
             }
         }
@@ -187,9 +203,11 @@ mod tests {
             outbox.push_block(*ask, Bytes::from(vec![1; 16384]));
         }
         assert!(outbox.next().len() < FILL + 17_000);
+        assert_eq!(outbox.blocks_waiting(), 97 * 16384);
         assert!(!outbox.take_back(asks[0]));
         assert!(outbox.take_back(asks[50]));
         assert!(!outbox.take_back(asks[50]));
+        assert_eq!(outbox.blocks_waiting(), 96 * 16384);
         let back = outbox.take_back_all();
         assert_eq!(back.len() + 1 + drain(&mut outbox).len(), 100);
     }

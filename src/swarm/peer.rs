@@ -19,9 +19,12 @@ use crate::scheduler::PeerId;
 
 /// The longest block that we serve.
 const LONGEST_ASK: u32 = 128 * 1024;
-/// Bytes that a peer may send unasked before it is dropped: blocks cancelled long ago, asked twice.
-const MOST_UNASKED: u64 = 4 * 1024 * 1024;
-/// Of so many blocks asked we remember that we asked; beyond, those cancelled are forgotten.
+/// The driver is told of a peer's wants while fewer bytes than this are on their way from the store to the socket: a
+/// peer that asks for much and reads slowly must not fill memory.
+const MOST_UNDER_WAY: usize = 256 * 1024;
+/// Bytes that a peer may send unasked, beyond what it sends asked, before it is dropped: blocks cancelled long ago.
+const MOST_UNASKED: u64 = 8 * 1024 * 1024;
+/// Of so many blocks asked we remember that we asked; beyond, those cancelled are forgotten, or if need be all.
 const MOST_ASKED: usize = 4096;
 /// The longest bitfield of a torrent that we do not know yet. One with more pieces has no metadata that we would take.
 const LONGEST_EARLY: usize = LONGEST as usize;
@@ -76,8 +79,10 @@ pub struct Peer {
     /// What we asked for, and how often it may still come; cancelled ones included.
     asked: HashMap<BlockId, Asked>,
     unasked: u64,
-    /// What it asked for and has not been sent.
+    /// What it asked for and the driver has not sent.
     wanted: Vec<Ask>,
+    /// The driver has been told of so many of them, the first.
+    told_wants: usize,
     pub outbox: Outbox,
     /// For the driver, in order. Empty until the layout is known.
     pub events: VecDeque<SwarmEvent>,
@@ -125,6 +130,7 @@ impl Peer {
             asked: HashMap::new(),
             unasked: 0,
             wanted: Vec::new(),
+            told_wants: 0,
             outbox: Outbox::default(),
             events: VecDeque::new(),
         }
@@ -299,7 +305,10 @@ impl Peer {
             .ok_or(Offence::BadBlock)?;
         match self.asked.get_mut(&block) {
             Some(asked) if asked.times > 1 => asked.times -= 1,
-            Some(_) => drop(self.asked.remove(&block)),
+            Some(_) => {
+                self.asked.remove(&block);
+                self.unasked = self.unasked.saturating_sub(length);
+            }
             None => self.on_unasked(length)?,
         }
         self.events.push_back(SwarmEvent::Block { peer: self.id, block, data });
@@ -328,8 +337,28 @@ impl Peer {
             return;
         }
         self.wanted.push(ask);
-        let (piece, begin, length) = (PieceIndex(ask.index), ask.begin, ask.length);
-        self.tell(SwarmEvent::Wanted { peer: self.id, piece, begin, length });
+        self.tell_wants();
+    }
+
+    /// Tells the driver of the wants for which there is room. To be called when bytes have gone out.
+    pub fn tell_wants(&mut self) {
+        let told: usize = self.wanted[..self.told_wants].iter().map(|ask| ask.length as usize).sum();
+        let mut under_way = told + self.outbox.blocks_waiting();
+        while under_way < MOST_UNDER_WAY
+            && let Some(Ask { index, begin, length }) = self.wanted.get(self.told_wants).copied()
+        {
+            self.told_wants += 1;
+            under_way += length as usize;
+            self.tell(SwarmEvent::Wanted { peer: self.id, piece: PieceIndex(index), begin, length });
+        }
+    }
+
+    /// The want at this place is no more. True if the driver knew of it.
+    fn remove_want(&mut self, at: usize) -> bool {
+        self.wanted.remove(at);
+        let told = at < self.told_wants;
+        self.told_wants -= usize::from(told);
+        told
     }
 
     fn refuse(&mut self, ask: Ask) {
@@ -339,11 +368,13 @@ impl Peer {
     }
 
     fn on_cancel(&mut self, ask: Ask) {
-        let waiting = self.wanted.iter().position(|wanted| *wanted == ask).map(|at| self.wanted.remove(at));
-        if waiting.is_some() {
-            let (piece, begin, length) = (PieceIndex(ask.index), ask.begin, ask.length);
-            self.tell(SwarmEvent::Unwanted { peer: self.id, piece, begin, length });
+        if let Some(at) = self.wanted.iter().position(|wanted| *wanted == ask) {
+            if self.remove_want(at) {
+                let (piece, begin, length) = (PieceIndex(ask.index), ask.begin, ask.length);
+                self.tell(SwarmEvent::Unwanted { peer: self.id, piece, begin, length });
+            }
             self.refuse(ask);
+            self.tell_wants();
         } else if self.outbox.take_back(ask) {
             self.refuse(ask);
         }
@@ -386,7 +417,8 @@ impl Peer {
                     ask.index == piece.0 && ask.begin == begin && ask.length as usize == data.len()
                 };
                 if let Some(at) = self.wanted.iter().position(is_it) {
-                    let ask = self.wanted.remove(at);
+                    self.remove_want(at);
+                    let ask = Ask { index: piece.0, begin, length: data.len() as u32 };
                     self.outbox.push_block(ask, data);
                 }
             }
@@ -402,6 +434,9 @@ impl Peer {
         }
         if self.asked.len() >= MOST_ASKED {
             self.asked.retain(|_, asked| !asked.cancelled);
+            if self.asked.len() >= MOST_ASKED {
+                self.asked.clear();
+            }
         }
         let asked = self.asked.entry(block).or_default();
         asked.times = asked.times.saturating_add(1);
@@ -428,6 +463,7 @@ impl Peer {
         }
         self.outbox.push(&Message::Choke);
         let mut dropped = std::mem::take(&mut self.wanted);
+        self.told_wants = 0;
         dropped.extend(self.outbox.take_back_all());
         for ask in dropped {
             self.refuse(ask);

@@ -1,5 +1,7 @@
 //! One peer's conversation, without a socket.
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::layout::BLOCK;
 use crate::swarm::codec::Decoder;
@@ -208,4 +210,110 @@ fn seeds_are_not_told_what_we_have_and_interest_is_told_when_it_changes() {
         peer.on_command(PeerCommand::Interest(interest));
     }
     assert_eq!(said(&mut peer), [Message::Have(4), Message::NotInterested, Message::Interested]);
+}
+
+#[test]
+fn the_driver_is_told_of_wants_as_the_line_takes_them() {
+    let (mut peer, ours) = known(false);
+    peer.on_command(PeerCommand::Choke(false));
+    for index in 0..10 {
+        for block in 0..2 {
+            let ask = Ask { index, begin: block * BLOCK, length: BLOCK };
+            peer.on_message(Message::Request(ask), &ours).expect("fair");
+        }
+    }
+    let most = MOST_UNDER_WAY / BLOCK as usize;
+    assert_eq!(peer.events.len(), most);
+    // One of those that nobody was told of is taken back without a word.
+    peer.on_message(Message::Cancel(Ask { index: 9, begin: BLOCK, length: BLOCK }), &ours).expect("fair");
+    assert_eq!(peer.events.len(), most);
+    let data = Bytes::from(vec![1; BLOCK as usize]);
+    peer.on_command(PeerCommand::Send { piece: PieceIndex(0), begin: 0, data: data.clone() });
+    peer.tell_wants();
+    assert_eq!(peer.events.len(), most);
+    said(&mut peer);
+    peer.tell_wants();
+    assert_eq!(peer.events.len(), most + 1);
+    for index in 0..10 {
+        for block in 0..2 {
+            let (piece, begin) = (PieceIndex(index), block * BLOCK);
+            peer.on_command(PeerCommand::Send { piece, begin, data: data.clone() });
+            said(&mut peer);
+            peer.tell_wants();
+        }
+    }
+    assert_eq!(peer.events.len(), 19);
+}
+
+fn any_ask() -> impl Strategy<Value = Ask> {
+    (0..12u32, prop_oneof![0..3 * BLOCK, Just(0), Just(BLOCK)], prop_oneof![0..2 * BLOCK, Just(BLOCK)])
+        .prop_map(|(index, begin, length)| Ask { index, begin, length })
+}
+
+fn any_step() -> impl Strategy<Value = Result<Message, PeerCommand>> {
+    let message = prop_oneof![
+        Just(Message::Choke),
+        Just(Message::Unchoke),
+        Just(Message::Interested),
+        Just(Message::HaveAll),
+        Just(Message::HaveNone),
+        (0..12u32).prop_map(Message::Have),
+        any_ask().prop_map(Message::Request),
+        any_ask().prop_map(Message::Cancel),
+        any_ask().prop_map(Message::Reject),
+        proptest::collection::vec(any::<u8>(), 0..4).prop_map(|bits| Message::Bitfield(Bytes::from(bits))),
+        any_ask().prop_map(|ask| Message::Piece {
+            index: ask.index,
+            begin: ask.begin,
+            data: Bytes::from(vec![0; ask.length as usize]),
+        }),
+    ];
+    let block = || (0..12u32, 0..3u32).prop_map(|(piece, index)| block(piece, index));
+    prop_oneof![
+        message.prop_map(Ok),
+        block().prop_map(|block| Err(PeerCommand::Request(block))),
+        block().prop_map(|block| Err(PeerCommand::Cancel(block))),
+        any::<bool>().prop_map(|choke| Err(PeerCommand::Choke(choke))),
+        any_ask().prop_map(|ask| Err(PeerCommand::Send {
+            piece: PieceIndex(ask.index),
+            begin: ask.begin,
+            data: Bytes::from(vec![0; ask.length as usize]),
+        })),
+    ]
+}
+
+proptest! {
+    /// No conversation panics, and each block comes with the length that the layout says.
+    #[test]
+    fn anything_may_be_said_in_any_order(
+        steps in proptest::collection::vec(any_step(), 0..60),
+        fast in any::<bool>(),
+        learn_after in 0usize..60,
+    ) {
+        let mut peer = peer(fast);
+        let ours = Ours::default();
+        for (at, step) in steps.into_iter().enumerate() {
+            if at == learn_after {
+                ours.set(Bitfield::all(10));
+                if peer.learn(layout()).is_err() {
+                    return Ok(());
+                }
+            }
+            match step {
+                Ok(message) => if peer.on_message(message, &ours).is_err() { return Ok(()) },
+                Err(command) => peer.on_command(command),
+            }
+            prop_assert!(peer.told_wants <= peer.wanted.len());
+            prop_assert!(peer.is_told() || peer.events.is_empty());
+            for event in peer.events.drain(..) {
+                if let SwarmEvent::Block { block, data, .. } = event {
+                    prop_assert_eq!(layout().block_size(block) as usize, data.len());
+                }
+            }
+            if at % 3 == 0 {
+                said(&mut peer);
+                peer.tell_wants();
+            }
+        }
+    }
 }

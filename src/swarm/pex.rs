@@ -34,11 +34,13 @@ pub struct Told {
 }
 
 impl Told {
-    /// The next message to the peer at `to`, given those connected now; `None` if there is nothing new.
+    /// The next message to the peer at `to`, given those connected now; `None` if there is nothing new. Addresses of
+    /// our own network are told within it only.
     pub fn message(&mut self, to: SocketAddr, now: &[Known]) -> Option<Vec<u8>> {
         let added: Vec<Known> = now
             .iter()
             .filter(|known| known.address != to && !self.addresses.contains(&known.address))
+            .filter(|known| is_local(to.ip()) || !is_local(known.address.ip()))
             .take(MOST_IN_A_MESSAGE)
             .copied()
             .collect();
@@ -164,6 +166,13 @@ mod tests {
     #[test]
     fn nobody_is_told_of_himself() {
         assert_eq!(Told::default().message(at("198.51.100.1:1000"), &[known("198.51.100.1:1000")]), None);
+    }
+
+    #[test]
+    fn strangers_are_not_told_of_our_own_network() {
+        let neighbour = [known("192.168.1.7:6881")];
+        assert_eq!(Told::default().message(at("198.51.100.1:1000"), &neighbour), None);
+        assert!(Told::default().message(at("192.168.1.9:1000"), &neighbour).is_some());
     }
 
     #[test]

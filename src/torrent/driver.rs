@@ -7,6 +7,7 @@ use std::io::{BufWriter, Write};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -33,6 +34,9 @@ const BATCH: usize = 128;
 
 /// Blocks read for peers at a time.
 const MOST_READS: usize = 4;
+
+/// How long the swarm is left alone after a block could not be written.
+const AFTER_LOSS: Duration = Duration::from_secs(1);
 
 /// What a driver is made of.
 pub(super) struct Parts {
@@ -65,6 +69,8 @@ pub(super) struct Driver {
     /// A block that waits for room in the store's queue. While it does, the swarm is not listened to: so a slow disk slows
     /// the peers. Everything else goes on.
     writing: Option<Writing>,
+    /// Until then the swarm is not listened to: what came last could not be written.
+    held_until: Timestamp,
     readers: Vec<Followed>,
     readers_generation: u64,
     trace: Option<Trace>,
@@ -119,6 +125,7 @@ impl Driver {
             uploads: Uploads::default(),
             reads: FuturesUnordered::new(),
             writing: None,
+            held_until: Timestamp::ZERO,
             readers: Vec::new(),
             readers_generation: 0,
             trace: trace.map(|file| Trace::new(file, &head)),
@@ -164,7 +171,7 @@ impl Driver {
                 Event::Swarm(event) => {
                     self.on_swarm(event);
                     for _ in 1..BATCH {
-                        if self.writing.is_some() {
+                        if !self.is_listening() {
                             break;
                         }
                         match self.swarm_events.try_recv() {
@@ -186,6 +193,7 @@ impl Driver {
     }
 
     async fn next_event(&mut self, timer: &mut Pin<&mut Sleep>, ending: &mut watch::Receiver<bool>) -> Event {
+        let is_listening = self.is_listening();
         // A channel whose sender is gone is not waited for. In this order: what ends, what a viewer waits for, what makes room; and then all the rest of the world.
         tokio::select! {
             biased;
@@ -195,12 +203,17 @@ impl Driver {
             Some(event) = self.store_events.recv() => Event::Store(event),
             () = timer => Event::Timer,
             Some(upload) = self.reads.next(), if !self.reads.is_empty() => Event::Upload(upload),
-            Some(event) = self.swarm_events.recv(), if self.writing.is_none() => Event::Swarm(event),
+            Some(event) = self.swarm_events.recv(), if is_listening => Event::Swarm(event),
         }
     }
 
+    fn is_listening(&self) -> bool {
+        self.writing.is_none() && self.held_until == Timestamp::ZERO
+    }
+
     fn wake_at(&self) -> Timestamp {
-        self.scheduler_at.min(self.choker_at)
+        let at = self.scheduler_at.min(self.choker_at);
+        if self.held_until == Timestamp::ZERO { at } else { at.min(self.held_until) }
     }
 
     /// One input, and all that follows from it.
@@ -256,6 +269,9 @@ impl Driver {
         let now = self.session.clock.now();
         if self.scheduler_at <= now {
             self.tell(Input::TimeoutReached);
+        }
+        if self.held_until <= now {
+            self.held_until = Timestamp::ZERO;
         }
         if self.choker_at <= now {
             self.tell_choker(choker::Input::TimeoutReached);
@@ -345,7 +361,11 @@ impl Driver {
                 self.tell(Input::PieceFailed { piece });
             }
             StoreEvent::Compared { block, differs } => self.tell(Input::BlockCompared { block, differs }),
-            StoreEvent::Lost { block } => self.tell(Input::BlockLost { block }),
+            StoreEvent::Lost { block } => {
+                // It will be asked for again, at the speed of the line, while the disk may stay full for long.
+                self.held_until = self.session.clock.now() + AFTER_LOSS;
+                self.tell(Input::BlockLost { block });
+            }
             StoreEvent::Broken(cause) => {
                 warn!("{cause}");
                 self.session.set_trouble(Some(cause.to_string()));

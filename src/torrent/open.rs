@@ -19,6 +19,7 @@ use crate::net::Network;
 use crate::read::{self, Files};
 use crate::source::{Metainfo, Source};
 use crate::store::{Store, StoreEvent};
+use crate::swarm::dht::DhtConfig;
 use crate::swarm::discovery::{self, Discovery, DiscoveryConfig};
 use crate::swarm::{Candidate, Origin, SwarmConfig, SwarmEvent, SwarmHandle};
 
@@ -73,7 +74,7 @@ pub(super) async fn open(
         peer_id,
         port: swarm.port(),
         trackers: trackers(&source, &options, is_private),
-        dht: (options.dht && !is_private).then(|| discovery::DhtConfig),
+        dht: (options.dht && !is_private).then(|| dht_config(&options)),
         lsd: options.lsd && !is_private,
     };
     let progress = {
@@ -111,6 +112,11 @@ pub(super) async fn open(
         helpers.shutdown().await;
     });
     Ok(Torrent { shared: Arc::new(shared) })
+}
+
+fn dht_config(options: &Options) -> DhtConfig {
+    let bootstrap = (!options.dht_bootstrap.is_empty()).then(|| options.dht_bootstrap.clone());
+    DhtConfig { folder: Some(options.cache.join("dht")), bootstrap, listen: None }
 }
 
 /// Announce URLs in tiers, the source's own first.

@@ -76,11 +76,6 @@ impl Checked {
         self.trace
     }
 
-    /// Blocks asked and not answered, over all peers.
-    pub fn in_flight(&self) -> usize {
-        self.peers.iter().flatten().map(|peer| peer.in_flight.len()).sum()
-    }
-
     pub fn wants(&self, block: BlockId) -> bool {
         self.brain.wants(block)
     }

@@ -13,7 +13,7 @@ pub struct Limits {
     /// Median and worst of all seeks, as multiples of their bounds.
     pub seek: f64,
     pub worst: f64,
-    /// Seconds of standing still, in any run.
+    /// Seconds of standing still beyond what physics cannot avoid (`World::due`), in any run.
     pub stall: f64,
     /// Bytes that came and were of no use, as a share of all that came, over all runs.
     pub waste: f64,
@@ -23,10 +23,10 @@ pub struct Limits {
     pub wronged: usize,
 }
 
-impl Default for Limits {
-    fn default() -> Self {
-        Limits { start: 1.5, seek: 1.3, worst: 2.5, stall: 0.0, waste: 0.05, whole: 1.3, wronged: 0 }
-    }
+impl Limits {
+    /// docs/scheduler.md, "Numbers to reach".
+    pub const GOAL: Limits =
+        Limits { start: 1.5, seek: 1.3, worst: 2.5, stall: 0.0, waste: 0.05, whole: 1.3, wronged: 0 };
 }
 
 /// The numbers of one scenario over its seeds.
@@ -43,10 +43,11 @@ pub struct Row {
     pub waste: f64,
     pub whole: Option<f64>,
     pub wronged: usize,
+    pub excess: u64,
     pub real_time: f64,
 }
 
-pub const HEAD: &str = "scenario                              |  start worst |   seek worst (seconds, seed) |  stall (seed) |  waste |  whole | wronged | took";
+pub const HEAD: &str = "scenario                                  |  start worst |   seek worst (seconds, seed) |  stall (seed) |  waste |  whole | wronged | took";
 
 impl Row {
     pub fn of(scenario: &Scenario, mind: Mind, seeds: impl Iterator<Item = u64>) -> Row {
@@ -81,6 +82,7 @@ impl Row {
             waste: wasted as f64 / came.max(1) as f64,
             whole: median(&wholes),
             wronged: runs.iter().map(|(_, run)| run.wronged).sum(),
+            excess: runs.iter().map(|(_, run)| run.excess).max().unwrap_or(0),
             real_time: began.elapsed().as_secs_f64(),
         }
     }
@@ -96,7 +98,7 @@ impl Row {
             self.worst_of.map_or(String::new(), |(seed, seconds)| format!("({seconds:.2} s, {seed})"));
         let stall_of = self.stall_of.map_or(String::new(), |seed| format!("({seed})"));
         format!(
-            "{:37} |{}{:5.1} |{}{}{:15} |{}s {:5} |{} |{} | {:7} | {:.1} s",
+            "{:41} |{}{:5.1} |{}{}{:15} |{}s {:5} |{} |{} | {:7} | {:.1} s{}",
             scenario.story,
             show(self.start, limits.start),
             self.start_worst.unwrap_or(f64::NAN),
@@ -109,6 +111,7 @@ impl Row {
             show(self.whole, limits.whole),
             self.wronged,
             self.real_time,
+            if self.excess > 0 { format!(" {} bytes too many!", self.excess) } else { String::new() },
         )
     }
 
@@ -122,11 +125,19 @@ impl Row {
             ("waste", Some(self.waste), limits.waste),
             ("whole file", self.whole, limits.whole),
             ("innocent peers dropped", Some(self.wronged as f64), limits.wronged as f64),
+            ("bytes beyond what was enough", Some(self.excess as f64), 0.0),
         ];
         let beyond = |(name, value, limit): (&str, Option<f64>, f64)| {
             let value = value?;
             (value > limit).then(|| format!("{name}: {value:.3}, more than {limit:.3}"))
         };
-        ratios.into_iter().filter_map(beyond).collect()
+        let mut breaches: Vec<String> = ratios.into_iter().filter_map(beyond).collect();
+        if let (false, Some((seed, seconds))) = (breaches.is_empty(), self.worst_of) {
+            breaches.push(format!(
+                "(worst seek: {seconds:.2} s, seed {seed}; worst stall: seed {:?})",
+                self.stall_of
+            ));
+        }
+        breaches
     }
 }

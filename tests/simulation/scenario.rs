@@ -52,6 +52,8 @@ pub struct Group {
     pub lies: f64,
     /// Chokes for `.1` seconds every `.0` seconds.
     pub chokes: Option<(f64, f64)>,
+    /// All of them choke at once; otherwise each at its own moment.
+    pub together: bool,
     pub unchokes: bool,
     /// Seconds after which it is found.
     pub joins: f64,
@@ -158,6 +160,7 @@ impl Group {
             after: None,
             lies: 0.0,
             chokes: None,
+            together: false,
             unchokes: true,
             joins: 0.0,
             leaves: Leaves::Never,
@@ -174,8 +177,7 @@ impl Group {
 
     /// The share of its time in which it serves.
     pub fn open_share(&self) -> f64 {
-        let open = self.chokes.map_or(1.0, |(every, time)| 1.0 - time / every);
-        open * (1.0 - self.rejects.unwrap_or(0.0))
+        self.chokes.map_or(1.0, |(every, time)| 1.0 - time / every)
     }
 }
 
@@ -191,7 +193,7 @@ impl Scenario {
             network: Network::Wires,
             groups,
             steps,
-            limits: Limits::default(),
+            limits: Limits::GOAL,
         }
     }
 }

@@ -114,6 +114,14 @@ impl Seed {
         self.group.unchokes && self.interested && in_turn
     }
 
+    /// The window that its connection would begin with now, where that matters.
+    pub fn window_at(&self, now: Timestamp) -> Option<f64> {
+        let cold =
+            self.connection.is_none() || (self.unacknowledged == 0.0 && now.since(self.last_sent_at) > IDLE);
+        let window = if cold { FIRST_WINDOW } else { self.window.max(FIRST_WINDOW) };
+        self.group.slow_start.then_some(window)
+    }
+
     fn rate_now(&self) -> f64 {
         match self.group.after {
             Some((bytes, rate)) if self.sent >= bytes => rate,

@@ -65,7 +65,16 @@ pub struct Player {
     ready: u64,
     pub ready_at: Option<Timestamp>,
     pub done: bool,
+    /// What had to be stood still since the last seek, and what was beyond that before it.
+    due: Vec<Due>,
     stalled_before: f64,
+}
+
+/// When this many bytes have been shown, so many seconds of standing still were unavoidable.
+#[derive(Clone, Copy, Debug)]
+pub struct Due {
+    pub shown: u64,
+    pub seconds: f64,
 }
 
 #[derive(Clone, Debug)]
@@ -176,7 +185,7 @@ impl Viewer {
     }
 
     /// A player connects and reads from byte `at` of the torrent; which of the players it is.
-    pub fn open(&mut self, now: Timestamp, span: FileSpan, at: u64, rate: Option<u32>, mode: Mode) -> usize {
+    pub fn open(&mut self, now: Timestamp, span: FileSpan, at: u64, mode: Mode, due: Vec<Due>) -> usize {
         let at = at.clamp(span.offset, span.end());
         self.players.push(Player {
             reader: None,
@@ -190,24 +199,22 @@ impl Viewer {
             ready: 0,
             ready_at: None,
             done: false,
+            due,
             stalled_before: 0.0,
         });
         let player = self.players.len() - 1;
-        self.begin(now, player, at, rate);
+        self.begin(now, player, at);
         player
     }
 
     /// As players do it: the old connection is closed, a new one opened.
-    pub fn seek(&mut self, now: Timestamp, player: usize, at: u64) {
+    pub fn seek(&mut self, now: Timestamp, player: usize, at: u64, due: Vec<Due>) {
         self.close(now, player);
-        let state = &mut self.players[player];
-        if let Mode::Play { screen, .. } = &mut state.mode {
-            state.stalled_before += std::mem::take(screen).stalled;
-        }
-        self.begin(now, player, at, None);
+        self.players[player].due = due;
+        self.begin(now, player, at);
     }
 
-    fn begin(&mut self, now: Timestamp, player: usize, at: u64, rate: Option<u32>) {
+    fn begin(&mut self, now: Timestamp, player: usize, at: u64) {
         let reader = ReaderId(self.readers);
         self.readers += 1;
         let state = &mut self.players[player];
@@ -220,13 +227,17 @@ impl Viewer {
         state.ready = (at + ASK).min(state.span.end());
         state.ready_at = None;
         let span = state.span;
-        self.tell(now, Input::ReaderOpened { reader, span, head: at, rate });
+        self.tell(now, Input::ReaderOpened { reader, span, head: at, rate: None });
         self.pump(now, player);
     }
 
     pub fn close(&mut self, now: Timestamp, player: usize) {
         let state = &mut self.players[player];
         state.generation += 1;
+        state.stalled_before = state.stalled(now);
+        if let Mode::Play { screen, .. } = &mut state.mode {
+            *screen = Screen::default();
+        }
         if let Some(reader) = state.reader.take() {
             self.tell(now, Input::ReaderClosed { reader });
         }
@@ -329,19 +340,14 @@ impl Viewer {
 }
 
 impl Player {
-    /// Seconds that it stood still, up to now, over all its seeks.
+    /// Seconds that it stood still, up to now, over all its seeks, beyond what it had to.
     pub fn stalled(&self, now: Timestamp) -> f64 {
-        match &self.mode {
-            Mode::Fetch { .. } => 0.0,
-            Mode::Play { rate, screen, .. } => {
-                let standing = self.reader.is_some() && screen.paused_at.is_none() && screen.first.is_some();
-                let since = if standing { (-screen.lead(now, *rate)).max(0.0) } else { 0.0 };
-                self.stalled_before + screen.stalled + since
-            }
-        }
-    }
-
-    pub fn is_open(&self) -> bool {
-        self.reader.is_some()
+        let Mode::Play { rate, screen, .. } = &self.mode else { return 0.0 };
+        let standing = self.reader.is_some() && screen.paused_at.is_none() && screen.first.is_some();
+        let since = if standing { (-screen.lead(now, *rate)).max(0.0) } else { 0.0 };
+        let stalled = screen.stalled + since;
+        let reached = self.due.iter().filter(|due| due.shown <= screen.got + (*rate / 10.0) as u64);
+        let unavoidable = reached.map(|due| due.seconds).fold(0.0, f64::max);
+        self.stalled_before + (stalled - unavoidable).max(0.0)
     }
 }

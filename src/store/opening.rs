@@ -1,0 +1,155 @@
+//! What an earlier run has left: which of it to trust, which to look through, which to forget.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use super::files::Files;
+use super::folder::{Folder, Identity};
+use super::journal::{Journal, Record, Replayed, ranges};
+use super::{MOST_QUEUED, Shared, StoreConfig, StoreError, StoreEvent};
+use super::{reading, recheck, syncing, writing};
+use crate::bitfield::Bitfield;
+use crate::layout::PieceIndex;
+use crate::source::Metainfo;
+
+/// How much later than its last record a file may have been changed by a run that was killed.
+const SLACK: Duration = Duration::from_secs(120);
+
+pub(super) fn open(
+    metainfo: &Metainfo,
+    config: StoreConfig,
+    folder: Arc<dyn Folder>,
+    state: Arc<dyn Folder>,
+) -> Result<(Arc<Shared>, Bitfield, UnboundedReceiver<StoreEvent>), StoreError> {
+    let unusable = |folder: &Path| {
+        let folder = folder.to_path_buf();
+        move |why| StoreError::Folder { folder: folder.clone(), why: Arc::new(why) }
+    };
+    let is_new = folder.create().map_err(unusable(&config.folder))?;
+    state.create().map_err(unusable(&config.state))?;
+    let lock = state
+        .lock(Path::new("lock"))
+        .map_err(unusable(&config.state))?
+        .ok_or_else(|| StoreError::Busy { lock: config.state.join("lock") })?;
+    let files = Files::new(metainfo, folder);
+    let (mut journal, replayed) = Journal::open(metainfo, state).map_err(unusable(&config.state))?;
+    let judged = judge(metainfo, &files, &replayed, is_new);
+    record_start(&mut journal, &replayed, &judged).map_err(unusable(&config.state))?;
+    files.create_empty();
+
+    let (events, told) = unbounded_channel();
+    let shared = Arc::new(Shared {
+        config,
+        layout: metainfo.layout.clone(),
+        hashes: metainfo.piece_hashes.clone(),
+        files,
+        verified: Mutex::new(judged.had.clone()),
+        room: Semaphore::new(MOST_QUEUED as usize),
+        jobs: writing::Jobs::default(),
+        reads: reading::Wishes::default(),
+        syncs: syncing::Syncs::default(),
+        events,
+    });
+    let recorded = judged.had.clone();
+    let started = start(&shared, move |shared| {
+        syncing::Syncing::new(shared, journal, lock, recorded, replayed.files).run();
+    })
+    .and_then(|()| start(&shared, |shared| writing::Writing::new(shared).run()))
+    .and_then(|()| start(&shared, |shared| reading::run(&shared)))
+    .and_then(|()| match judged.doubtful {
+        Some(pieces) => start(&shared, move |shared| recheck::run(&shared, &pieces)),
+        None => Ok(()),
+    });
+    if let Err(why) = started {
+        shared.close(None);
+        shared.syncs.close(None);
+        return Err(StoreError::Thread(Arc::new(why)));
+    }
+    Ok((shared, judged.had, told))
+}
+
+fn start(shared: &Arc<Shared>, run: impl FnOnce(Arc<Shared>) + Send + 'static) -> std::io::Result<()> {
+    let shared = shared.clone();
+    std::thread::Builder::new().name("store".into()).stack_size(256 * 1024).spawn(move || run(shared))?;
+    Ok(())
+}
+
+struct Judged {
+    /// Trusted.
+    had: Bitfield,
+    /// The journal says that we have them, but the files do not look like it.
+    dropped: Vec<PieceIndex>,
+    /// May be there all the same: to be hashed.
+    doubtful: Option<Bitfield>,
+}
+
+fn judge(metainfo: &Metainfo, files: &Files, replayed: &Replayed, is_new: bool) -> Judged {
+    let layout = &metainfo.layout;
+    let mut had = replayed.had.clone();
+    if is_new && had.is_none() {
+        return Judged { had, dropped: Vec::new(), doubtful: None };
+    }
+    let mut there = Bitfield::all(layout.pieces());
+    // Of files that the journal does not know as they are.
+    let mut changed = Bitfield::none(layout.pieces());
+    for (index, range) in files.ranges().filter(|(_, range)| !range.is_empty()) {
+        // A file that cannot even be looked at is as good as gone.
+        let found = files.identity(index).ok().flatten();
+        let size = found.map_or(0, |found| found.size);
+        if size < range.end - range.start {
+            for piece in layout.pieces_of(range.start + size..range.end).map(PieceIndex) {
+                had.remove(piece);
+                there.remove(piece);
+            }
+        }
+        let is_same = match (found, replayed.files.get(&index)) {
+            (Some(found), Some(known)) => is_same(found, *known, replayed.clean),
+            _ => false,
+        };
+        if !is_same {
+            layout.pieces_of(range.clone()).for_each(|piece| {
+                had.remove(PieceIndex(piece));
+            });
+        }
+        // A clean end leaves nothing that was not recorded; after any other one there may be more than the journal says.
+        if size > 0 && !(is_same && replayed.clean) {
+            layout.pieces_of(range).for_each(|piece| {
+                changed.insert(PieceIndex(piece));
+            });
+        }
+    }
+    let dropped: Vec<PieceIndex> = replayed.had.iter().filter(|&piece| !had.has(piece)).collect();
+    let mut doubtful = Bitfield::none(layout.pieces());
+    changed.iter().filter(|&piece| there.has(piece) && !had.has(piece)).for_each(|piece| {
+        doubtful.insert(piece);
+    });
+    Judged { had, dropped, doubtful: Some(doubtful).filter(|pieces| !pieces.is_none()) }
+}
+
+/// After a clean end a file must be just as it was. A run that was killed may have written on after its last record, and
+/// a power loss may have taken the newest time of change away; both leave the file what it is.
+fn is_same(found: Identity, known: Identity, clean: bool) -> bool {
+    if clean {
+        return found == known;
+    }
+    let latest = known.modified.saturating_add(i64::try_from(SLACK.as_nanos()).unwrap_or(i64::MAX));
+    found.inode == known.inode && found.modified <= latest
+}
+
+/// What is no longer had must be forgotten before the first block is written: the new file could look like the old one.
+fn record_start(journal: &mut Journal, replayed: &Replayed, judged: &Judged) -> std::io::Result<()> {
+    let mut records: Vec<Record> =
+        ranges(judged.dropped.iter().copied()).into_iter().map(Record::Dropped).collect();
+    let must_sync = !records.is_empty();
+    if replayed.clean || must_sync {
+        records.push(Record::Opened);
+    }
+    if !records.is_empty() {
+        journal.append(&records)?;
+    }
+    if must_sync { journal.sync() } else { Ok(()) }
+}

@@ -1,0 +1,72 @@
+//! Reads, one after the other.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+use super::{Shared, StoreError, lock};
+
+pub(super) struct Wish {
+    pub(super) range: Range<u64>,
+    pub(super) answer: oneshot::Sender<Result<Bytes, StoreError>>,
+}
+
+/// Reads that are asked for.
+#[derive(Default)]
+pub(super) struct Wishes {
+    list: Mutex<List>,
+    more: Condvar,
+}
+
+#[derive(Default)]
+struct List {
+    wishes: VecDeque<Wish>,
+    closed: bool,
+}
+
+impl Wishes {
+    /// A wish that comes too late is dropped, which answers it.
+    pub(super) fn push(&self, wish: Wish) {
+        let mut list = lock(&self.list);
+        if !list.closed {
+            list.wishes.push_back(wish);
+            self.more.notify_one();
+        }
+    }
+
+    pub(super) fn close(&self) {
+        let mut list = lock(&self.list);
+        list.closed = true;
+        list.wishes.clear();
+        self.more.notify_all();
+    }
+
+    /// Waits for the next; `None` once closed.
+    fn next(&self) -> Option<Wish> {
+        let mut list = lock(&self.list);
+        loop {
+            if list.closed {
+                return None;
+            }
+            // A read that nobody waits for any more is not worth the disk's time.
+            match list.wishes.pop_front() {
+                Some(wish) if wish.answer.is_closed() => {}
+                Some(wish) => return Some(wish),
+                None => list = self.more.wait(list).unwrap_or_else(PoisonError::into_inner),
+            }
+        }
+    }
+}
+
+pub(super) fn run(shared: &Shared) {
+    while let Some(Wish { range, answer }) = shared.reads.next() {
+        let mut bytes = vec![0; range.end.saturating_sub(range.start) as usize];
+        let read = shared.files.read(range.start, &mut bytes);
+        let failed = |why| StoreError::Read { folder: shared.config.folder.clone(), why: Arc::new(why) };
+        // Nobody waits any more: then nobody misses it.
+        let _ = answer.send(read.map(|()| Bytes::from(bytes)).map_err(failed));
+    }
+}
