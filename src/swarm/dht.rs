@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use futures_util::future::join_all;
+use futures_util::stream::FuturesUnordered;
 use librqbit_core::Id20;
 use librqbit_dht::{Dht, DhtState};
 use tokio::sync::watch;
-use tokio::time::{Instant, interval, sleep, timeout};
+use tokio::time::{Instant, interval, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::discovery::{Failure, Outcome, Reporter, Stage, WhyOff, stopping};
@@ -25,8 +25,10 @@ const BOOTSTRAP: [&str; 4] = [
     "router.bittorrent.com:6881",
     "router.utorrent.com:6881",
 ];
-/// Names that take longer to look up are done without, if there are others.
-const LOOK_UP: Duration = Duration::from_secs(5);
+/// Names that take longer to look up are done without.
+const LOOK_UP: Duration = Duration::from_secs(10);
+/// And those that take so much longer than others, or when there are nodes of the last run.
+const LOOK_UP_OF_MORE: Duration = Duration::from_millis(300);
 /// Nodes of the last run to begin with, beside those that are always there.
 const BEGIN_WITH: usize = 16;
 /// A look-up starts from the closest nodes: with fewer than these it would go the wrong way, and be repeated late.
@@ -184,7 +186,8 @@ async fn start(config: &DhtConfig, net: &Network) -> Result<Node, Failure> {
         (port, kept.routing_table, kept.routing_table_v6) = (saved.port, saved.v4, saved.v6);
     }
     let (v4, v6) = (kept.routing_table, kept.routing_table_v6);
-    let mut begin_with = bootstrap_addresses(config, net).await;
+    let most = if v4.is_some() || v6.is_some() { LOOK_UP_OF_MORE } else { LOOK_UP };
+    let mut begin_with = bootstrap_addresses(config, net, most).await;
     for table in [&v4, &v6].into_iter().flatten() {
         begin_with.extend(table.iter().take(BEGIN_WITH).map(|node| node.addr().to_string()));
     }
@@ -225,20 +228,29 @@ async fn start(config: &DhtConfig, net: &Network) -> Result<Node, Failure> {
 }
 
 /// The addresses of the nodes to begin with, looked up by us: librqbit would go past our one place for that.
-async fn bootstrap_addresses(config: &DhtConfig, net: &Network) -> Vec<String> {
+/// Not longer than `most`; once one has been found, the others have little time left.
+async fn bootstrap_addresses(config: &DhtConfig, net: &Network, most: Duration) -> Vec<String> {
     let names: Vec<String> = match &config.bootstrap {
         Some(names) => names.clone(),
         None => BOOTSTRAP.iter().map(|&name| name.to_owned()).collect(),
     };
     let look_up = async |name: &String| {
         let (host, port) = name.rsplit_once(':')?;
-        let addresses = timeout(LOOK_UP, net.resolve(host, port.parse().ok()?)).await.ok()?.ok()?;
+        let addresses = net.resolve(host, port.parse().ok()?).await.ok()?;
         // One of each family will do.
         let of = |family| addresses.iter().copied().find(|&address| Family::of(address) == family);
         Some([of(Family::V4), of(Family::V6)])
     };
-    let found = join_all(names.iter().map(look_up)).await;
-    found.into_iter().flatten().flatten().flatten().map(|address| address.to_string()).collect()
+    let mut pending: FuturesUnordered<_> = names.iter().map(look_up).collect();
+    let mut found = Vec::new();
+    let mut until = Instant::now() + most;
+    while let Ok(Some(looked_up)) = timeout_at(until, pending.next()).await {
+        if let Some(addresses) = looked_up {
+            found.extend(addresses.into_iter().flatten().map(|address| address.to_string()));
+            until = until.min(Instant::now() + LOOK_UP_OF_MORE);
+        }
+    }
+    found
 }
 
 /// Reads what the last run kept; `None` if there is nothing that can be read.
