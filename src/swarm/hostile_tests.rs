@@ -1,4 +1,5 @@
 //! Peers that mean no good, and bad luck: each ends by its own name, and the swarm goes on.
+#![allow(clippy::disallowed_methods, reason = "these sockets are others', not ours")]
 
 use std::sync::Arc;
 use std::time::Duration;

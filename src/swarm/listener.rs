@@ -7,8 +7,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep_until};
 
-use super::pex::canonical;
-use crate::net::Network;
+use crate::net::{Network, canonical};
 
 /// After a failed accept (no file descriptors left): the next would fail as well.
 const PAUSE: Duration = Duration::from_millis(500);

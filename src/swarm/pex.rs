@@ -7,6 +7,8 @@ use std::time::Duration;
 use librqbit_bencode::{ByteBuf, from_bytes};
 use librqbit_peer_protocol::extended::ut_pex::UtPex;
 
+use crate::net::canonical;
+
 /// At most one message a minute to a peer (BEP 11).
 pub const INTERVAL: Duration = Duration::from_secs(60);
 /// At most so many peers added, and so many dropped, in one message (BEP 11).
@@ -109,11 +111,6 @@ pub fn read(payload: &[u8], from: SocketAddr) -> Vec<SocketAddr> {
     addresses.sort_unstable();
     addresses.dedup();
     addresses
-}
-
-/// One address, one form: IPv4 is not told as IPv6.
-pub fn canonical(address: SocketAddr) -> SocketAddr {
-    SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
 /// False for what no peer can have.

@@ -1,4 +1,5 @@
 //! Whole swarms on loopback, with real sockets and scripted peers.
+#![allow(clippy::disallowed_methods, reason = "these sockets are others', not ours")]
 
 use std::sync::Arc;
 
