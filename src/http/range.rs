@@ -134,6 +134,7 @@ fn merge_into(parts: &mut Vec<Range<u64>>, new: Range<u64>) {
 }
 
 #[cfg(test)]
+#[allow(clippy::single_range_in_vec_init, reason = "one range is what most answers have")]
 mod tests {
     use proptest::prelude::*;
 
