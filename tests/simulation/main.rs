@@ -5,6 +5,8 @@ mod agenda;
 mod bound;
 mod brain;
 mod contract;
+mod crowd;
+mod crowds;
 mod random;
 mod report;
 mod scenario;
@@ -31,6 +33,16 @@ fn table() {
             Ok(row) => println!("{}", row.line(scenario)),
             Err(_) => println!("{:41} | BROKEN: the contract, see above", scenario.story),
         }
+    }
+}
+
+/// `SIM_CROWD=10,100,1000 cargo test --test simulation crowd_table -- --nocapture`: flash crowds.
+#[test]
+fn crowd_table() {
+    let Ok(sizes) = std::env::var("SIM_CROWD") else { return };
+    println!("{}", crowd::HEAD);
+    for viewers in sizes.split(',').filter_map(|size| size.parse().ok()) {
+        println!("{}", crowd::run(&crowds::evening(viewers), mind(), 1).line());
     }
 }
 
