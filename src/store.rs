@@ -131,6 +131,12 @@ pub enum StoreError {
     Closed,
 }
 
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").finish_non_exhaustive()
+    }
+}
+
 impl Store {
     /// Opens what an earlier run has left, or begins. Blocking, but quick: its work grows with the number of files and of
     /// runs of pieces that we have, not with bytes. Files without a byte are made; others not before something of

@@ -97,7 +97,8 @@ impl Scheduler {
             })
             .filter(|peer| peer.have.has(planned.piece) && progress.parole.is_none_or(|only| only == peer.id))
             .filter(|peer| {
-                !state.senders.contains(&peer.id) && (peer.queue.len() as u32) < peer.longest_queue() + 2
+                !state.senders.contains(&peer.id)
+                    && (peer.queue.len() as u32) < (peer.longest_queue() + 2).min(peer.queue_limit.max(1))
             })
             .min_by_key(|peer| peer.soonest(now))?;
         let owner = &self.peers[self.peer_at(late.from)?];

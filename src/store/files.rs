@@ -174,7 +174,10 @@ impl Files {
         let file = self.file(index, Access::Write)?;
         let identity = file.identity()?;
         if identity.inode != named.inode {
-            return Err(io::Error::new(io::ErrorKind::NotFound, "the file was replaced while it was written"));
+            return Err(io::Error::new(
+                io::ErrorKind::NotFound,
+                "the file was replaced while it was written",
+            ));
         }
         file.sync()?;
         if lock(&self.unnamed).contains(&index) {

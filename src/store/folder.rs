@@ -143,7 +143,9 @@ impl Folder for RealFolder {
         match fs::metadata(self.join(path)?) {
             Ok(found) if found.is_file() => Ok(Some(identity_of(&found))),
             Ok(_) => Ok(None),
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                Ok(None)
+            }
             Err(error) => Err(error),
         }
     }

@@ -159,9 +159,11 @@ impl Syncing {
     fn sync_data(&mut self, pieces: Vec<PieceIndex>) -> io::Result<()> {
         let shared = self.shared.clone();
         let files_of = |piece| {
-            shared.files.segments(shared.layout.piece_range(piece)).filter_map(|segment| match segment.place {
-                Place::File(index, _) => Some(index),
-                Place::Padding => None,
+            shared.files.segments(shared.layout.piece_range(piece)).filter_map(|segment| {
+                match segment.place {
+                    Place::File(index, _) => Some(index),
+                    Place::Padding => None,
+                }
             })
         };
         let files: BTreeSet<u32> = pieces.iter().flat_map(|&piece| files_of(piece)).collect();

@@ -24,7 +24,9 @@ pub(super) fn torrent(list: &[(&str, u64)], piece_length: u32) -> (Metainfo, Byt
             padding.push(span.range());
             bytes.extend((0..length).map(|_| 0));
         } else {
-            bytes.extend((span.offset..span.end()).map(|at| (at.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8 | 1));
+            bytes.extend(
+                (span.offset..span.end()).map(|at| (at.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8 | 1),
+            );
             files.push(TorrentFile { path: name.split('/').map(str::to_owned).collect(), span });
         }
     }
@@ -281,7 +283,8 @@ impl Folder for MemoryFolder {
         let State { names, durable_names, folders, durable_folders, .. } = &mut *state;
         durable_names.retain(|path, _| path.parent() != Some(&folder));
         let in_it = |path: &&PathBuf| path.parent() == Some(&folder);
-        durable_names.extend(names.iter().filter(|(path, _)| in_it(path)).map(|(path, &inode)| (path.clone(), inode)));
+        durable_names
+            .extend(names.iter().filter(|(path, _)| in_it(path)).map(|(path, &inode)| (path.clone(), inode)));
         durable_folders.extend(folders.iter().filter(in_it).cloned());
         Ok(())
     }
@@ -328,7 +331,8 @@ impl File for MemoryFile {
         let mut state = alive(&self.world, self.life)?;
         state.reads += 1;
         let at = at as usize;
-        let found = state.nodes[&self.inode].now.get(at..at + into.len()).ok_or(io::ErrorKind::UnexpectedEof)?;
+        let found =
+            state.nodes[&self.inode].now.get(at..at + into.len()).ok_or(io::ErrorKind::UnexpectedEof)?;
         into.copy_from_slice(found);
         Ok(())
     }
