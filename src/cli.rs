@@ -8,17 +8,17 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-const EXAMPLES: &str = "\
-Examples:
-  peerflix 'magnet:?xt=urn:btih:…' --vlc        watch in VLC
+/// One line each: what is typed, what it does.
+pub(crate) const EXAMPLES: &str = "  peerflix 'magnet:?xt=urn:btih:…' --vlc        watch in VLC
   peerflix film.torrent                         print a URL that any player opens
   peerflix film.torrent --list                  what is in it
   peerflix film.torrent --file '*trailer*'      another file than the largest
   peerflix 'magnet:?…' --mpv -- --fullscreen    what follows -- goes to the player
   peerflix 'magnet:?…' --stdout | mpv -         through a pipe
-  peerflix demo                                 see it work, without any network
+  peerflix demo                                 see it work, without any network";
 
-Exit codes: 0 ended as asked, 1 failed, 2 wrong usage, 3 not a torrent, 4 no such file in the torrent,
+const EXIT_CODES: &str = "\
+Exit codes: 0 ended as asked, 1 failed, 2 wrong usage, 3 not a torrent, 4 no such file in it,
 5 no player, 6 cannot listen, 7 disk trouble, 130 interrupted.";
 
 /// Type a magnet link, watch the film.
@@ -29,7 +29,7 @@ Exit codes: 0 ended as asked, 1 failed, 2 wrong usage, 3 not a torrent, 4 no suc
 #[command(
     name = "peerflix",
     version,
-    after_help = EXAMPLES,
+    after_help = format!("Examples:\n{EXAMPLES}\n\n{EXIT_CODES}"),
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
     disable_help_subcommand = true,

@@ -34,7 +34,7 @@ use self::session::Session;
 use crate::choker;
 use crate::net::Network;
 use crate::read::{Contents, Files, ReadAt, ReadError, Statistics};
-use crate::source::{InfoHash, MetadataCache, Source};
+use crate::source::{InfoHash, MetadataCache, Source, SourceError};
 use crate::store::{StoreConfig, StoreError};
 use crate::swarm::discovery::{Discovery, SourceReport};
 use crate::swarm::{PeerReport, SwarmCounts, SwarmHandle};
@@ -132,6 +132,8 @@ pub enum TorrentError {
     Choice(#[from] ChoiceError),
     #[error("the trace cannot be written to {path}: {cause}")]
     Trace { path: PathBuf, cause: std::io::Error },
+    #[error(transparent)]
+    Metadata(#[from] SourceError),
     #[error("opening the torrent was cut short")]
     Interrupted,
 }
@@ -184,6 +186,11 @@ impl Torrent {
             (Ok(_), Some(opened)) => Ok(Arc::clone(&opened.files)),
             _ => Err(ReadError::Closed),
         }
+    }
+
+    /// Why the torrent could not be opened when its metadata came, if so: the cause of [`ReadError::NotOpened`].
+    pub fn failure(&self) -> Option<&TorrentError> {
+        self.shared.session.failure.get()
     }
 
     /// A new reader of file `index` of [`Files::files`]; `None` if there is no such file, or the files are not known yet.

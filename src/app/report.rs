@@ -20,10 +20,12 @@ pub(super) fn exit_of(error: &TorrentError) -> Exit {
         TorrentError::Listen { .. } | TorrentError::ListenAnywhere(_) => Exit::Address,
         TorrentError::Store(_) | TorrentError::Trace { .. } => Exit::Disk,
         TorrentError::Choice(_) => Exit::Choice,
+        TorrentError::Metadata(_) => Exit::Source,
         TorrentError::Interrupted => Exit::Failure,
     }
 }
 
-pub(super) fn exit_of_failed(_torrent: &Torrent) -> Exit {
-    Exit::Failure
+/// Of a read that failed because this torrent could not be opened, or for another reason.
+pub(super) fn exit_of_failed(torrent: &Torrent) -> Exit {
+    torrent.failure().map_or(Exit::Failure, exit_of)
 }

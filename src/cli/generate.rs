@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use clap::CommandFactory;
 
-use super::{Cli, Generate};
+use super::{Cli, EXAMPLES, Generate};
 
 /// What clap cannot know. In roff.
 const SECTIONS: &str = r#".SH "EXIT STATUS"
@@ -59,7 +59,8 @@ pub fn generate(what: &Generate, to: &mut dyn Write) -> io::Result<()> {
     let mut command = Cli::command();
     match what {
         Generate::Man => {
-            let man = clap_mangen::Man::new(command);
+            // The examples are a table; what clap_mangen makes of text after the help is a paragraph.
+            let man = clap_mangen::Man::new(command.after_help(None::<&str>));
             man.render_title(to)?;
             man.render_name_section(to)?;
             man.render_synopsis_section(to)?;
@@ -67,7 +68,7 @@ pub fn generate(what: &Generate, to: &mut dyn Write) -> io::Result<()> {
             man.render_options_section(to)?;
             man.render_subcommands_section(to)?;
             to.write_all(SECTIONS.as_bytes())?;
-            man.render_extra_section(to)?;
+            writeln!(to, ".SH EXAMPLES\n.nf\n{}\n.fi", EXAMPLES.replace('\\', "\\\\").replace('-', "\\-"))?;
             man.render_version_section(to)
         }
         Generate::Completions { shell } => {

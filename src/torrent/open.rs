@@ -241,7 +241,7 @@ impl Life {
             match event {
                 Some(SwarmEvent::Metadata(info)) => break info,
                 Some(_) => {}
-                None => return self.fail("the swarm ended before the metadata came".to_owned()),
+                None => return self.fail(TorrentError::Interrupted),
             }
         };
         match self.open_metadata(info).await {
@@ -250,8 +250,8 @@ impl Life {
         }
     }
 
-    async fn open_metadata(&mut self, info: Bytes) -> Result<Found, String> {
-        let metainfo = Metainfo::from_info_bytes(info).map_err(|cause| cause.to_string())?;
+    async fn open_metadata(&mut self, info: Bytes) -> Result<Found, TorrentError> {
+        let metainfo = Metainfo::from_info_bytes(info)?;
         if metainfo.private {
             self.discovery.set_private();
         }
@@ -263,8 +263,7 @@ impl Life {
                 warn!("the metadata cannot be kept: {cause}");
             }
         });
-        let found =
-            open_store(metainfo, &self.source, &self.options).await.map_err(|cause| cause.to_string())?;
+        let found = open_store(metainfo, &self.source, &self.options).await?;
         let metainfo = &found.metainfo;
         self.swarm.set_layout(
             Arc::new(metainfo.layout.clone()),
@@ -277,7 +276,9 @@ impl Life {
         Ok(found)
     }
 
-    fn fail(&self, why: String) -> Option<Found> {
+    fn fail(&self, cause: TorrentError) -> Option<Found> {
+        let why = cause.to_string();
+        let _ = self.session.failure.set(cause);
         self.session.phase.send_replace(Phase::Failed(why));
         None
     }

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use tokio::sync::watch;
 
+use super::TorrentError;
 use super::door::Door;
 use super::meter::Meter;
 use crate::layout::FileSpan;
@@ -69,6 +70,8 @@ pub(super) struct Session {
     pub(super) clock: Clock,
     pub(super) phase: watch::Sender<Phase>,
     pub(super) opened: OnceLock<Arc<Opened>>,
+    /// Why it could not be opened: set before the phase says so.
+    pub(super) failure: OnceLock<TorrentError>,
     pub(super) numbers: Numbers,
     pub(super) meter: Mutex<Meter>,
     /// What the disk refuses, while it does.
@@ -116,6 +119,7 @@ impl Session {
             clock: Clock::start(),
             phase: watch::Sender::new(phase),
             opened: OnceLock::new(),
+            failure: OnceLock::new(),
             numbers: Numbers::default(),
             meter: Mutex::default(),
             trouble: Mutex::default(),

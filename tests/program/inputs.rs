@@ -83,6 +83,15 @@ fn a_file_that_the_torrent_does_not_have() {
 }
 
 #[test]
+fn a_file_that_the_torrent_of_a_magnet_does_not_have() {
+    let torrent = Torrent::of_file("film.mp4", demo());
+    let seeds = Seeds::of(&torrent, 1);
+    let args = [torrent.hex(), "--index=1".into(), "--quiet".into(), "--port=0".into()];
+    let said = Peerflix::new(args.into_iter().chain(seeds.flags())).said();
+    said.failed_with(4, &["no file 1"]);
+}
+
+#[test]
 fn a_player_that_is_not_installed_names_those_that_are() {
     let torrent = Torrent::of_file("film.mp4", demo());
     let path = TempDir::new().expect("a temporary folder");
