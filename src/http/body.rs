@@ -1,8 +1,10 @@
 //! The body of an answer: reads no further than one chunk ahead of what the client takes.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -15,6 +17,12 @@ use crate::read::{ReadAt, ReadError};
 /// What is read at a time. With the few kilobytes that hyper may hold beside it, this is a connection's share of our
 /// memory, so fifty paused players cost 6 MiB; and it is large enough that the cost of a turn does not show.
 pub const CHUNK: usize = 128 * 1024;
+
+/// A body begins with so much at once, if it has it. Less is of no use to a player, and a start with a few kilobytes at the
+/// end of one piece is a stall a moment later, until the next piece is there.
+const BEGINNING: usize = 256 * 1024;
+/// But it does not wait longer than this for more than it has.
+const BEGINNING_WITHIN: Duration = Duration::from_secs(2);
 
 /// Why a body ends before its end. Whatever it is, the connection is reset.
 #[derive(Debug, thiserror::Error)]
@@ -40,11 +48,59 @@ pub struct FileBody {
     /// `None` while it reads, and when there is nothing left to read.
     reader: Option<Box<dyn ReadAt>>,
     reading: Option<BoxFuture<'static, Read>>,
+    /// Read and not yet handed over.
+    read: VecDeque<Bytes>,
+    has_begun: bool,
     socket: Socket,
 }
 
 /// A reader is lent to the future that reads, and comes back with what it read.
-type Read = (Box<dyn ReadAt>, Result<Bytes, ReadError>);
+type Read = (Box<dyn ReadAt>, Result<VecDeque<Bytes>, ReadError>);
+
+/// Reads one chunk, or at the beginning of a body several. Nothing at all only where the file ends.
+async fn read(
+    reader: &dyn ReadAt,
+    range: Range<u64>,
+    is_beginning: bool,
+) -> Result<VecDeque<Bytes>, ReadError> {
+    let mut chunks = VecDeque::new();
+    read_chunk(reader, &range, &mut chunks).await?;
+    if is_beginning && !chunks.is_empty() {
+        // What goes wrong now is told when the body comes to it.
+        let _ = tokio::time::timeout(BEGINNING_WITHIN, read_beginning(reader, range, &mut chunks)).await;
+    }
+    Ok(chunks)
+}
+
+async fn read_beginning(
+    reader: &dyn ReadAt,
+    range: Range<u64>,
+    chunks: &mut VecDeque<Bytes>,
+) -> Result<(), ReadError> {
+    loop {
+        let length: usize = chunks.iter().map(Bytes::len).sum();
+        let rest = range.start + length as u64..range.end;
+        if length >= BEGINNING || rest.is_empty() || read_chunk(reader, &rest, chunks).await? == 0 {
+            return Ok(());
+        }
+    }
+}
+
+/// Reads from the start of `range`, into `chunks` if there is anything; says how much.
+async fn read_chunk(
+    reader: &dyn ReadAt,
+    range: &Range<u64>,
+    chunks: &mut VecDeque<Bytes>,
+) -> Result<usize, ReadError> {
+    let most = usize::try_from(range.end - range.start).map_or(CHUNK, |left| left.min(CHUNK));
+    let mut bytes = reader.read_at(range.start, most).await?;
+    bytes.truncate(most);
+    let length = bytes.len();
+    if length > 0 {
+        chunks.push_back(bytes);
+    }
+    Ok(length)
+}
 
 impl AnswerBody {
     pub fn text(text: Bytes, socket: Socket) -> Self {
@@ -54,7 +110,14 @@ impl AnswerBody {
 
     pub fn file(segments: VecDeque<Segment>, reader: Box<dyn ReadAt>, socket: Socket) -> Self {
         socket.on_body_begun();
-        AnswerBody::File(FileBody { segments, reader: Some(reader), reading: None, socket })
+        AnswerBody::File(FileBody {
+            segments,
+            reader: Some(reader),
+            reading: None,
+            read: VecDeque::new(),
+            has_begun: false,
+            socket,
+        })
     }
 }
 
@@ -72,29 +135,30 @@ impl FileBody {
                 bytes
             }
             Some(Segment::File(range)) => {
-                let most = usize::try_from(range.end - range.start).map_or(CHUNK, |left| left.min(CHUNK));
-                let offset = range.start;
-                if self.reading.is_none()
-                    && let Some(reader) = self.reader.take()
-                {
-                    self.reading = Some(Box::pin(async move {
-                        let result = reader.read_at(offset, most).await;
-                        (reader, result)
-                    }));
+                if self.read.is_empty() {
+                    if self.reading.is_none()
+                        && let Some(reader) = self.reader.take()
+                    {
+                        let (range, is_beginning) = (range.clone(), !self.has_begun);
+                        self.reading = Some(Box::pin(async move {
+                            let result = read(&*reader, range, is_beginning).await;
+                            (reader, result)
+                        }));
+                    }
+                    let Some(reading) = &mut self.reading else {
+                        return Poll::Ready(Some(Err(BodyError::Read(ReadError::Closed))));
+                    };
+                    let Poll::Ready((reader, result)) = reading.as_mut().poll(context) else {
+                        return self.socket.poll_gone(context).map(|()| Some(Err(BodyError::Gone)));
+                    };
+                    self.reading = None;
+                    self.reader = Some(reader);
+                    self.has_begun = true;
+                    self.read = result?;
                 }
-                let Some(reading) = &mut self.reading else {
-                    return Poll::Ready(Some(Err(BodyError::Read(ReadError::Closed))));
-                };
-                let Poll::Ready((reader, result)) = reading.as_mut().poll(context) else {
-                    return self.socket.poll_gone(context).map(|()| Some(Err(BodyError::Gone)));
-                };
-                self.reading = None;
-                self.reader = Some(reader);
-                let mut bytes = result?;
-                if bytes.is_empty() {
+                let Some(bytes) = self.read.pop_front() else {
                     return Poll::Ready(Some(Err(BodyError::Short(self.left()))));
-                }
-                bytes.truncate(most);
+                };
                 range.start += bytes.len() as u64;
                 if range.start >= range.end {
                     self.segments.pop_front();
