@@ -5,7 +5,7 @@ pub mod line;
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::read::Statistics;
 
@@ -75,9 +75,12 @@ pub struct Screen {
 impl Screen {
     pub fn new(style: Style) -> Screen {
         let bar = match style {
-            Style::Live { colors } => {
-                let bar = ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::stderr_with_hz(HERTZ));
-                bar.set_style(line::bar_style(colors));
+            Style::Live { .. } => {
+                let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(HERTZ));
+                bar.set_style(
+                    ProgressStyle::with_template("{wide_msg}")
+                        .unwrap_or_else(|_| ProgressStyle::default_bar()),
+                );
                 Some(bar)
             }
             Style::Quiet | Style::Lines => None,
@@ -129,16 +132,9 @@ impl Screen {
             return;
         }
         self.explain_waiting(view);
-        match &self.bar {
-            Some(bar) => {
-                if let Stage::Streaming { length, .. } = &view.stage {
-                    bar.set_length((*length).max(1));
-                    bar.set_position(view.statistics.chosen_had.min(*length));
-                }
-                bar.set_message(line::progress(view));
-                bar.tick();
-            }
-            None => {
+        match (&self.bar, self.style) {
+            (Some(bar), Style::Live { colors }) => bar.set_message(line::with_bar(view, colors)),
+            _ => {
                 let news = match &self.said {
                     None => true,
                     Some((stage, at)) => *stage != view.stage || at.elapsed() >= LINE_EVERY,

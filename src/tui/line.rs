@@ -2,21 +2,35 @@
 
 use std::time::Duration;
 
-use indicatif::ProgressStyle;
-
 use super::{Stage, View};
 use crate::units::ByteSize;
 
-/// How much of the film is here, then the line.
-const TEMPLATE: &str = "{bar:20} {wide_msg}";
-const COLORED: &str = "{bar:20.cyan/dim} {wide_msg}";
+/// Cells of the bar.
+const CELLS: u64 = 20;
 
-/// What a progress bar is drawn by.
-pub(super) fn bar_style(colors: bool) -> ProgressStyle {
-    // The templates are ours, and tested.
-    ProgressStyle::with_template(if colors { COLORED } else { TEMPLATE })
-        .unwrap_or_else(|_| ProgressStyle::default_bar())
-        .progress_chars("━╸─")
+/// How much of the film is here, drawn, then what is going on: one message, so that one moment is one redraw.
+pub(super) fn with_bar(view: &View, colors: bool) -> String {
+    let had = match &view.stage {
+        Stage::Streaming { length, .. } => share(view.statistics.chosen_had, *length, 2 * CELLS),
+        Stage::Resolving | Stage::Metadata => 0,
+    };
+    let whole = "━".repeat((had / 2) as usize);
+    let half = if had % 2 == 1 { "╸" } else { "" };
+    let rest = "─".repeat((CELLS - had.div_ceil(2)) as usize);
+    let text = progress(view);
+    if colors {
+        format!("\x1b[36m{whole}{half}\x1b[0;2m{rest}\x1b[0m {text}")
+    } else {
+        format!("{whole}{half}{rest} {text}")
+    }
+}
+
+/// `part` of `whole`, in `steps`; all of nothing is all.
+fn share(part: u64, whole: u64, steps: u64) -> u64 {
+    match whole {
+        0 => steps,
+        _ => (u128::from(part.min(whole)) * u128::from(steps) / u128::from(whole)) as u64,
+    }
 }
 
 /// What is going on, in one line.
@@ -30,10 +44,7 @@ pub fn progress(view: &View) -> String {
             (peers, _) => format!("asking {} what the torrent holds", counted(peers, "peer")),
         },
         Stage::Streaming { name, length } => {
-            let percent = match length {
-                0 => 100,
-                _ => (u128::from(numbers.chosen_had.min(*length)) * 100 / u128::from(*length)) as u64,
-            };
+            let percent = share(numbers.chosen_had, *length, 100);
             let ahead = if is_complete(view) {
                 "all here".into()
             } else if numbers.stalled_readers > 0 && numbers.peers > 0 && numbers.unchoking == 0 {
@@ -136,9 +147,21 @@ mod tests {
     }
 
     #[test]
-    fn the_templates_are_right() {
-        for template in [TEMPLATE, COLORED] {
-            assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
+    fn the_bar_is_as_full_as_the_film() {
+        let stage = Stage::Streaming { name: "film.mkv".into(), length: 1000 };
+        for (had, bar) in [
+            (0, "────────────────────"),
+            (425, "━━━━━━━━╸───────────"),
+            (1000, "━━━━━━━━━━━━━━━━━━━━"),
+            (5000, "━━━━━━━━━━━━━━━━━━━━"),
+        ] {
+            let view = view(stage.clone(), Statistics { chosen_had: had, ..Statistics::default() });
+            let line = with_bar(&view, false);
+            assert!(line.starts_with(&format!("{bar} ")), "{line}");
+            assert_eq!(
+                with_bar(&view, true).replace("\x1b[36m", "").replace("\x1b[0;2m", "").replace("\x1b[0m", ""),
+                line
+            );
         }
     }
 }
