@@ -140,19 +140,13 @@ impl Driver {
     }
 
     fn begin(&mut self, background: bool) {
-        let layout = self.opened.door.layout().clone();
-        let chosen = self.opened.chosen();
         let had = self.opened.store.had();
-        let had_bytes: u64 = had.iter().map(|piece| u64::from(layout.piece_size(piece))).sum();
-        let numbers = &self.session.numbers;
-        numbers.left.store(layout.total() - had_bytes, Ordering::Relaxed);
-        numbers.chosen_had.store(self.opened.door.had_of(chosen.range()), Ordering::Relaxed);
         if !had.is_none() {
             self.tell(Input::PiecesHad { pieces: had });
         }
         self.note_if_complete();
         if background {
-            self.tell(Input::BackgroundWanted { span: chosen });
+            self.tell(Input::BackgroundWanted { span: self.opened.chosen() });
         }
     }
 

@@ -50,7 +50,10 @@ pub(super) async fn open(
         Some(metainfo) => Some(open_store(metainfo.clone(), &source, &options).await?),
         None => None,
     };
-    let session = Arc::new(Session::new(if found.is_some() { Phase::Streaming } else { Phase::Metadata }));
+    let session = Arc::new(Session::new());
+    if let Some(found) = &found {
+        session.open(Arc::clone(&found.opened));
+    }
     let is_private = found.as_ref().is_some_and(|found| found.metainfo.private);
     let peer_id = peer_id();
     let config = SwarmConfig {
@@ -103,9 +106,6 @@ pub(super) async fn open(
         discovery: Arc::clone(&discovery),
         ending,
     };
-    if let Some(found) = &found {
-        let _ = session.opened.set(Arc::clone(&found.opened));
-    }
     let life = Life { source, options, session, swarm, discovery, trace, ending: is_ending };
     tokio::spawn(async move {
         life.live(found, swarm_events).await;
@@ -271,8 +271,7 @@ impl Life {
             metainfo.private,
             found.opened.store.had(),
         );
-        let _ = self.session.opened.set(Arc::clone(&found.opened));
-        self.session.phase.send_replace(Phase::Streaming);
+        self.session.open(Arc::clone(&found.opened));
         Ok(found)
     }
 

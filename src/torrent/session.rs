@@ -48,7 +48,6 @@ impl Clock {
 }
 
 /// What is known as soon as the metadata is, and the store is open.
-#[derive(Debug)]
 pub(super) struct Opened {
     pub(super) files: Arc<Files>,
     /// Of each of `files`.
@@ -65,7 +64,6 @@ impl Opened {
 }
 
 /// See the module's documentation.
-#[derive(Debug)]
 pub(super) struct Session {
     pub(super) clock: Clock,
     pub(super) phase: watch::Sender<Phase>,
@@ -114,10 +112,10 @@ impl Numbers {
 }
 
 impl Session {
-    pub(super) fn new(phase: Phase) -> Self {
+    pub(super) fn new() -> Self {
         let session = Session {
             clock: Clock::start(),
-            phase: watch::Sender::new(phase),
+            phase: watch::Sender::new(Phase::Metadata),
             opened: OnceLock::new(),
             failure: OnceLock::new(),
             numbers: Numbers::default(),
@@ -127,6 +125,16 @@ impl Session {
         // Trackers give nobody to who says that nothing is left; before the metadata is there, something is.
         session.numbers.left.store(1, Ordering::Relaxed);
         session
+    }
+
+    /// The files are known: from now on they can be read. Once.
+    pub(super) fn open(&self, opened: Arc<Opened>) {
+        let layout = opened.door.layout();
+        let had: u64 = opened.store.had().iter().map(|piece| u64::from(layout.piece_size(piece))).sum();
+        self.numbers.left.store(layout.total() - had, Ordering::Relaxed);
+        self.numbers.chosen_had.store(opened.door.had_of(opened.chosen().range()), Ordering::Relaxed);
+        let _ = self.opened.set(opened);
+        self.phase.send_replace(Phase::Streaming);
     }
 
     /// To be called at every wake-up: mostly a comparison of two times.

@@ -234,10 +234,8 @@ impl World {
                 let Link { to, back, rtt, up, .. } = self.nodes[node].links[link];
                 self.nodes[node].sending = false;
                 if up {
-                    self.agenda.plan(
-                        self.now + seconds(rtt / 2.0),
-                        Event::Arrive(to, back, Message::Block(block)),
-                    );
+                    self.agenda
+                        .plan(self.now + seconds(rtt / 2.0), Event::Arrive(to, back, Message::Block(block)));
                     let bytes = self.layout.block_size(block);
                     self.nodes[node].sent += u64::from(bytes);
                     self.tell_choker(node, choker::Input::BlockSent { peer: PeerId(link as u32), bytes });
@@ -294,10 +292,8 @@ impl World {
         // A viewer's first packet says that it is interested.
         for (node, link, other) in [(node, link, to), (to, back, node)] {
             if self.nodes[other].viewer.is_some() {
-                self.agenda.plan(
-                    self.now + seconds(rtt / 2.0),
-                    Event::Arrive(node, link, Message::Interest(true)),
-                );
+                self.agenda
+                    .plan(self.now + seconds(rtt / 2.0), Event::Arrive(node, link, Message::Interest(true)));
             }
         }
     }
@@ -461,8 +457,7 @@ impl World {
     }
 }
 
-pub const HEAD: &str =
-    "viewers |  start: median  worst |  stalled: mean median  p90  worst | unhappy | films seeded |  waste | dropped | took";
+pub const HEAD: &str = "viewers |  start: median  worst |  stalled: mean median  p90  worst | unhappy | films seeded |  waste | dropped | took";
 
 impl Outcome {
     pub fn stall_mean(&self) -> f64 {
