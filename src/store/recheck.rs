@@ -1,7 +1,7 @@
 //! Looks through what was there before: hashes pieces that an earlier run may have left, in order, in the background.
 
-use super::writing::{Hasher, Job};
 use super::Shared;
+use super::writing::{Hasher, Job};
 use crate::bitfield::Bitfield;
 
 /// Ends early when the store is closed. Each piece that is right goes to the writer, which alone knows whether something has

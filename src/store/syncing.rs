@@ -83,10 +83,11 @@ impl Syncs {
 }
 
 pub(super) struct Syncing {
-    shared: Arc<Shared>,
     journal: Journal,
-    /// Given up when this thread ends: from then on the journal is somebody else's.
+    /// Given up when this thread ends: from then on the journal is somebody else's. Before `shared`, so that whoever
+    /// sees the events end can open it again.
     _lock: Lock,
+    shared: Arc<Shared>,
     /// What the journal says, or would if it could be written.
     recorded: Bitfield,
     files: BTreeMap<u32, Identity>,
@@ -108,9 +109,9 @@ impl Syncing {
         files: BTreeMap<u32, Identity>,
     ) -> Self {
         Syncing {
-            shared,
             journal,
             _lock: lock,
+            shared,
             recorded,
             files,
             unrecorded: BTreeSet::new(),
@@ -159,9 +160,11 @@ impl Syncing {
     fn sync_data(&mut self, pieces: Vec<PieceIndex>) -> io::Result<()> {
         let shared = self.shared.clone();
         let files_of = |piece| {
-            shared.files.segments(shared.layout.piece_range(piece)).filter_map(|segment| match segment.place {
-                Place::File(index, _) => Some(index),
-                Place::Padding => None,
+            shared.files.segments(shared.layout.piece_range(piece)).filter_map(|segment| {
+                match segment.place {
+                    Place::File(index, _) => Some(index),
+                    Place::Padding => None,
+                }
             })
         };
         let files: BTreeSet<u32> = pieces.iter().flat_map(|&piece| files_of(piece)).collect();
@@ -192,7 +195,7 @@ impl Syncing {
 
     /// Steps two and three: the record.
     fn record(&mut self) -> io::Result<()> {
-        if self.unrecorded.is_empty() && self.unrecorded_files.is_empty() {
+        if self.unrecorded.is_empty() && self.unrecorded_files.is_empty() && self.journal.is_synced() {
             return Ok(());
         }
         if self.journal.is_doubtful() {

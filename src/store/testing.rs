@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use aws_lc_rs::digest;
 use bytes::Bytes;
 
-use super::folder::{Access, File, Folder, Identity, Lock, Opened};
+use super::folder::{Access, File, Folder, Identity, Lock};
 use super::lock;
 use crate::layout::{FileSpan, Layout};
 use crate::source::{InfoHash, Metainfo, TorrentFile};
@@ -24,7 +24,9 @@ pub(super) fn torrent(list: &[(&str, u64)], piece_length: u32) -> (Metainfo, Byt
             padding.push(span.range());
             bytes.extend((0..length).map(|_| 0));
         } else {
-            bytes.extend((span.offset..span.end()).map(|at| (at.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8 | 1));
+            bytes.extend(
+                (span.offset..span.end()).map(|at| (at.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8 | 1),
+            );
             files.push(TorrentFile { path: name.split('/').map(str::to_owned).collect(), span });
         }
     }
@@ -249,18 +251,16 @@ impl Folder for MemoryFolder {
         Ok(self.state()?.folders.insert(self.path.clone()))
     }
 
-    fn open(&self, path: &Path, access: Access) -> io::Result<Opened> {
+    fn open(&self, path: &Path, access: Access) -> io::Result<Arc<dyn File>> {
         let mut state = self.state()?;
         let path = self.path.join(path);
-        let created = !state.names.contains_key(&path);
-        if created && access == Access::Read {
+        if !state.names.contains_key(&path) && access == Access::Read {
             return Err(io::ErrorKind::NotFound.into());
         }
         let inode = state.node(&path);
         state.open += 1;
         state.most_open = state.most_open.max(state.open);
-        let file = Arc::new(MemoryFile { world: self.world.clone(), life: self.life, inode, path });
-        Ok(Opened { file, created })
+        Ok(Arc::new(MemoryFile { world: self.world.clone(), life: self.life, inode, path }))
     }
 
     fn identity(&self, path: &Path) -> io::Result<Option<Identity>> {
@@ -281,7 +281,8 @@ impl Folder for MemoryFolder {
         let State { names, durable_names, folders, durable_folders, .. } = &mut *state;
         durable_names.retain(|path, _| path.parent() != Some(&folder));
         let in_it = |path: &&PathBuf| path.parent() == Some(&folder);
-        durable_names.extend(names.iter().filter(|(path, _)| in_it(path)).map(|(path, &inode)| (path.clone(), inode)));
+        durable_names
+            .extend(names.iter().filter(|(path, _)| in_it(path)).map(|(path, &inode)| (path.clone(), inode)));
         durable_folders.extend(folders.iter().filter(in_it).cloned());
         Ok(())
     }
@@ -328,7 +329,8 @@ impl File for MemoryFile {
         let mut state = alive(&self.world, self.life)?;
         state.reads += 1;
         let at = at as usize;
-        let found = state.nodes[&self.inode].now.get(at..at + into.len()).ok_or(io::ErrorKind::UnexpectedEof)?;
+        let found =
+            state.nodes[&self.inode].now.get(at..at + into.len()).ok_or(io::ErrorKind::UnexpectedEof)?;
         into.copy_from_slice(found);
         Ok(())
     }

@@ -265,7 +265,9 @@ async fn what_could_not_be_recorded_on_a_full_disk_is_recorded_later() {
     fetch(&store, &metainfo, &bytes, 0).await;
     assert_eq!(told(&mut events).await, "verified 0");
     assert!(store.sync().await.is_err());
-    assert!(told(&mut events).await.starts_with("broken: what has been downloaded cannot be recorded in state"));
+    assert!(
+        told(&mut events).await.starts_with("broken: what has been downloaded cannot be recorded in state")
+    );
     world.set_room(None);
     store.sync().await.expect("recorded");
     world.power_loss(1);
@@ -358,8 +360,30 @@ async fn a_killed_run_keeps_what_was_recorded_and_finds_the_rest_again() {
 }
 
 #[tokio::test]
+async fn the_names_of_files_that_a_killed_run_has_made_are_synced_by_the_next() {
+    let (metainfo, bytes) = film();
+    for seed in 0..20 {
+        let world = World::new();
+        let (store, mut events) = open(&metainfo, &world).expect("opened");
+        fetch_all(&store, &mut events, &metainfo, &bytes).await;
+        world.kill();
+        let (store, mut events) = open(&metainfo, &world).expect("opened");
+        let mut found = store.had();
+        while !found.is_all() {
+            if let Some(StoreEvent::Verified { piece, .. }) = events.recv().await {
+                found.insert(piece);
+            }
+        }
+        store.sync().await.expect("recorded");
+        world.power_loss(seed);
+        assert!(open(&metainfo, &world).expect("opened").0.had().is_all());
+    }
+}
+
+#[tokio::test]
 async fn files_that_are_gone_short_or_changed_are_not_trusted() {
-    let (metainfo, bytes) = torrent(&[("a", 64 * KIB), ("b", 64 * KIB), ("c", 64 * KIB), ("d", 64 * KIB)], 32 * KIB as u32);
+    let (metainfo, bytes) =
+        torrent(&[("a", 64 * KIB), ("b", 64 * KIB), ("c", 64 * KIB), ("d", 64 * KIB)], 32 * KIB as u32);
     let world = World::new();
     let (store, mut events) = open(&metainfo, &world).expect("opened");
     fetch_all(&store, &mut events, &metainfo, &bytes).await;
@@ -375,6 +399,7 @@ async fn files_that_are_gone_short_or_changed_are_not_trusted() {
     assert_eq!(told(&mut events).await, "verified 4");
     assert!(matches!(store.read(0..1).await, Err(StoreError::NotVerified(_))));
     store.close().await.expect("closed");
+    drop(store);
     assert!(events.recv().await.is_none(), "of the rest nothing is said");
     assert_eq!(had(&open(&metainfo, &world).expect("opened").0), [2, 4, 6, 7]);
 }
@@ -487,7 +512,9 @@ async fn a_huge_torrent_opens_without_being_read() {
     let folder = tempfile::tempdir().expect("a folder");
     let config = real(folder.path());
     std::fs::create_dir_all(config.folder.join("t")).expect("a folder");
-    std::fs::File::create(config.folder.join("t/film")).and_then(|file| file.set_len(length)).expect("a sparse file");
+    std::fs::File::create(config.folder.join("t/film"))
+        .and_then(|file| file.set_len(length))
+        .expect("a sparse file");
 
     // As many records as there can be: every other piece first.
     let world = World::new();
@@ -584,7 +611,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(ProptestConfig::with_cases(256))]
 
     /// Whatever happens and when: all that is had at a start is right, and all that was synced is had.
     #[test]

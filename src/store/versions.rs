@@ -46,7 +46,8 @@ impl Versions {
             return;
         }
         self.make_room(count, None);
-        self.pieces.insert(piece, Watched { blocks: blocks.into_iter().map(|digest| vec![digest]).collect() });
+        self.pieces
+            .insert(piece, Watched { blocks: blocks.into_iter().map(|digest| vec![digest]).collect() });
         self.order.push_back(piece);
         self.digests += count;
     }
@@ -59,8 +60,10 @@ impl Versions {
             self.give_up(block.piece);
             return true;
         }
-        let Some(versions) =
-            self.pieces.get_mut(&block.piece).and_then(|watched| watched.blocks.get_mut(block.block as usize))
+        let Some(versions) = self
+            .pieces
+            .get_mut(&block.piece)
+            .and_then(|watched| watched.blocks.get_mut(block.block as usize))
         else {
             return true;
         };
@@ -147,7 +150,10 @@ mod tests {
         }
         assert!(versions.digests <= MOST_DIGESTS);
         assert_eq!(versions.count(), 200);
-        assert!(versions.add(BlockId { piece: PieceIndex(0), block: 0 }, digest(0)), "not known: only a hash can tell");
+        assert!(
+            versions.add(BlockId { piece: PieceIndex(0), block: 0 }, digest(0)),
+            "not known: only a hash can tell"
+        );
         assert!(!versions.add(BlockId { piece: PieceIndex(199), block: 0 }, digest(199)));
         assert_eq!(versions.settle(PieceIndex(0), &[digest(7); 1024]), []);
         versions.watch(PIECE, vec![digest(1); MOST_DIGESTS + 1]);

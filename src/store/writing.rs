@@ -263,7 +263,9 @@ impl Writing {
                 self.on_broken(&why, false);
                 // Whoever asks for them again no longer counts what came before.
                 self.versions.give_up(piece);
-                for block in self.shared.blocks_of(piece).filter(|&block| !self.shared.layout.is_padding(block)) {
+                for block in
+                    self.shared.blocks_of(piece).filter(|&block| !self.shared.layout.is_padding(block))
+                {
                     self.shared.tell(StoreEvent::Lost { block });
                 }
             }
