@@ -382,7 +382,7 @@ mod tests {
 
     #[test]
     fn a_record_that_the_torrent_cannot_have_ends_the_replay() {
-        for odd in [Record::Had(2..1), Record::Had(0..301), Record::Dropped(300..301)] {
+        for odd in [Record::Had(Range { start: 2, end: 1 }), Record::Had(0..301), Record::Dropped(300..301)] {
             let (metainfo, world) = (metainfo(300), World::new());
             let (mut journal, _) = Journal::open(&metainfo, world.folder("s")).expect("a new one");
             journal.append(&[Record::Had(1..2), odd, Record::Had(2..3)]).expect("appended");
