@@ -35,8 +35,8 @@ pub(super) struct Files {
     total: u64,
     /// The one used last at the end.
     open: Mutex<Vec<Open>>,
-    /// Made in this run; their names are not known to survive a power loss.
-    unnamed: Mutex<BTreeSet<u32>>,
+    /// Their names survive a power loss: synced in this run. (One that made a file may have been killed before it did so.)
+    named: Mutex<BTreeSet<u32>>,
     /// Opened for writing in this run.
     written: Mutex<BTreeSet<u32>>,
 }
@@ -73,13 +73,9 @@ impl Files {
             entries,
             total: metainfo.layout.total(),
             open: Mutex::default(),
-            unnamed: Mutex::default(),
+            named: Mutex::default(),
             written: Mutex::default(),
         }
-    }
-
-    pub(super) fn count(&self) -> u32 {
-        self.entries.len() as u32
     }
 
     /// Every file with the bytes of the torrent that it holds.
@@ -180,14 +176,14 @@ impl Files {
             ));
         }
         file.sync()?;
-        if lock(&self.unnamed).contains(&index) {
+        if !lock(&self.named).contains(&index) {
             let path = self.entries.get(index as usize).map(|entry| entry.path.as_ref());
             for folder in path.into_iter().flat_map(Path::ancestors).skip(1) {
                 if synced.insert(folder.to_path_buf()) {
                     self.folder.sync(folder)?;
                 }
             }
-            lock(&self.unnamed).remove(&index);
+            lock(&self.named).insert(index);
         }
         Ok(identity)
     }
@@ -223,18 +219,15 @@ impl Files {
             open.remove(found);
         }
         let entry = self.entries.get(index as usize).ok_or(io::ErrorKind::NotFound)?;
-        let opened = self.folder.open(&entry.path, access)?;
-        if opened.created {
-            lock(&self.unnamed).insert(index);
-        }
+        let file = self.folder.open(&entry.path, access)?;
         if access == Access::Write {
             lock(&self.written).insert(index);
         }
         if open.len() >= MOST_OPEN {
             open.remove(0);
         }
-        open.push(Open { index, access, file: opened.file.clone() });
-        Ok(opened.file)
+        open.push(Open { index, access, file: file.clone() });
+        Ok(file)
     }
 }
 

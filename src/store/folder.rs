@@ -24,12 +24,6 @@ pub(super) enum Access {
     Write,
 }
 
-pub(super) struct Opened {
-    pub(super) file: Arc<dyn File>,
-    /// True if it was not there before.
-    pub(super) created: bool,
-}
-
 /// Held for as long as the lock is.
 pub(super) type Lock = Box<dyn Any + Send>;
 
@@ -37,7 +31,7 @@ pub(super) type Lock = Box<dyn Any + Send>;
 pub(super) trait Folder: Send + Sync {
     /// Makes the folder if it is not there (then true) and checks that it can be written.
     fn create(&self) -> io::Result<bool>;
-    fn open(&self, path: &Path, access: Access) -> io::Result<Opened>;
+    fn open(&self, path: &Path, access: Access) -> io::Result<Arc<dyn File>>;
     /// `None` if there is no such file.
     fn identity(&self, path: &Path) -> io::Result<Option<Identity>>;
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
@@ -119,24 +113,24 @@ impl Folder for RealFolder {
         Ok(is_new)
     }
 
-    fn open(&self, path: &Path, access: Access) -> io::Result<Opened> {
+    fn open(&self, path: &Path, access: Access) -> io::Result<Arc<dyn File>> {
         let path = self.join(path)?;
         self.check_inside(&path)?;
-        let opened = |file, created| Opened { file: Arc::new(RealFile(file)), created };
         if access == Access::Read {
-            return Ok(opened(OpenOptions::new().read(true).open(&path)?, false));
+            return Ok(Arc::new(RealFile(OpenOptions::new().read(true).open(&path)?)));
         }
         let mut options = OpenOptions::new();
         options.read(true).write(true);
-        match options.open(&path) {
+        let file = match options.open(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 if let Some(parent) = path.parent() {
                     fs::create_dir_all(parent)?;
                 }
-                Ok(opened(options.create_new(true).open(&path)?, true))
+                options.create_new(true).open(&path)?
             }
-            there => Ok(opened(there?, false)),
-        }
+            there => there?,
+        };
+        Ok(Arc::new(RealFile(file)))
     }
 
     fn identity(&self, path: &Path) -> io::Result<Option<Identity>> {

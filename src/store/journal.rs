@@ -150,21 +150,24 @@ pub(super) struct Journal {
     unnamed: bool,
     /// A sync failed: nobody knows what is on the disk.
     doubtful: bool,
+    /// Everything in it survives a power loss. Not known of what an earlier run has left.
+    synced: bool,
 }
 
 impl Journal {
     /// Opens the journal, makes it if there is none, and cuts off what is not right of it.
     pub(super) fn open(metainfo: &Metainfo, folder: Arc<dyn Folder>) -> io::Result<(Journal, Replayed)> {
-        let opened = folder.open(Path::new(NAME), Access::Write)?;
+        let file = folder.open(Path::new(NAME), Access::Write)?;
         let header = header_of(metainfo);
         let mut journal = Journal {
             folder,
-            file: opened.file,
+            file,
             header,
             seal: header_seal(&header),
             end: HEADER as u64,
             unnamed: true,
             doubtful: false,
+            synced: false,
         };
         let size = journal.file.identity()?.size;
         let replayed = journal.replay(size, metainfo.layout.pieces(), metainfo.files.len() as u32)?;
@@ -242,6 +245,7 @@ impl Journal {
             bytes.extend_from_slice(&body);
             bytes.extend_from_slice(&last);
         }
+        self.synced = false;
         // If this fails half-way, the next append writes over it.
         self.file.write(&mut [IoSlice::new(&bytes)], self.end)?;
         self.seal = last;
@@ -258,6 +262,7 @@ impl Journal {
             self.folder.sync(Path::new(""))?;
             self.unnamed = false;
         }
+        self.synced = true;
         Ok(())
     }
 
@@ -266,13 +271,17 @@ impl Journal {
         self.doubtful || (self.end - HEADER as u64) / RECORD as u64 > needed as u64 + SPARE_RECORDS
     }
 
+    pub(super) fn is_synced(&self) -> bool {
+        self.synced
+    }
+
     pub(super) fn is_doubtful(&self) -> bool {
         self.doubtful
     }
 
     /// Puts a journal of just these records in the place of this one; both the old and the new survive until one does.
     pub(super) fn rewrite(&mut self, records: &[Record]) -> io::Result<()> {
-        let file = self.folder.open(Path::new(NEW_NAME), Access::Write)?.file;
+        let file = self.folder.open(Path::new(NEW_NAME), Access::Write)?;
         file.set_length(0)?;
         file.write(&mut [IoSlice::new(&self.header)], 0)?;
         let mut new = Journal {
@@ -283,6 +292,7 @@ impl Journal {
             end: HEADER as u64,
             unnamed: true,
             doubtful: false,
+            synced: false,
         };
         new.append(records)?;
         new.file.sync()?;
@@ -372,7 +382,7 @@ mod tests {
 
     #[test]
     fn a_record_that_the_torrent_cannot_have_ends_the_replay() {
-        for odd in [Record::Had(2..1), Record::Had(0..301), Record::Dropped(300..301)] {
+        for odd in [Record::Had(Range { start: 2, end: 1 }), Record::Had(0..301), Record::Dropped(300..301)] {
             let (metainfo, world) = (metainfo(300), World::new());
             let (mut journal, _) = Journal::open(&metainfo, world.folder("s")).expect("a new one");
             journal.append(&[Record::Had(1..2), odd, Record::Had(2..3)]).expect("appended");

@@ -83,10 +83,11 @@ impl Syncs {
 }
 
 pub(super) struct Syncing {
-    shared: Arc<Shared>,
     journal: Journal,
-    /// Given up when this thread ends: from then on the journal is somebody else's.
+    /// Given up when this thread ends: from then on the journal is somebody else's. Before `shared`, so that whoever
+    /// sees the events end can open it again.
     _lock: Lock,
+    shared: Arc<Shared>,
     /// What the journal says, or would if it could be written.
     recorded: Bitfield,
     files: BTreeMap<u32, Identity>,
@@ -108,9 +109,9 @@ impl Syncing {
         files: BTreeMap<u32, Identity>,
     ) -> Self {
         Syncing {
-            shared,
             journal,
             _lock: lock,
+            shared,
             recorded,
             files,
             unrecorded: BTreeSet::new(),
@@ -194,7 +195,7 @@ impl Syncing {
 
     /// Steps two and three: the record.
     fn record(&mut self) -> io::Result<()> {
-        if self.unrecorded.is_empty() && self.unrecorded_files.is_empty() {
+        if self.unrecorded.is_empty() && self.unrecorded_files.is_empty() && self.journal.is_synced() {
             return Ok(());
         }
         if self.journal.is_doubtful() {

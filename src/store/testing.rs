@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use aws_lc_rs::digest;
 use bytes::Bytes;
 
-use super::folder::{Access, File, Folder, Identity, Lock, Opened};
+use super::folder::{Access, File, Folder, Identity, Lock};
 use super::lock;
 use crate::layout::{FileSpan, Layout};
 use crate::source::{InfoHash, Metainfo, TorrentFile};
@@ -251,18 +251,16 @@ impl Folder for MemoryFolder {
         Ok(self.state()?.folders.insert(self.path.clone()))
     }
 
-    fn open(&self, path: &Path, access: Access) -> io::Result<Opened> {
+    fn open(&self, path: &Path, access: Access) -> io::Result<Arc<dyn File>> {
         let mut state = self.state()?;
         let path = self.path.join(path);
-        let created = !state.names.contains_key(&path);
-        if created && access == Access::Read {
+        if !state.names.contains_key(&path) && access == Access::Read {
             return Err(io::ErrorKind::NotFound.into());
         }
         let inode = state.node(&path);
         state.open += 1;
         state.most_open = state.most_open.max(state.open);
-        let file = Arc::new(MemoryFile { world: self.world.clone(), life: self.life, inode, path });
-        Ok(Opened { file, created })
+        Ok(Arc::new(MemoryFile { world: self.world.clone(), life: self.life, inode, path }))
     }
 
     fn identity(&self, path: &Path) -> io::Result<Option<Identity>> {
