@@ -186,7 +186,8 @@ mod tests {
         assert!(layout.is_padding(BlockId { piece: PieceIndex(1), block: 0 }));
         assert!(layout.is_padding(BlockId { piece: PieceIndex(1), block: 3 }));
         assert!(!layout.is_padding(BlockId { piece: PieceIndex(2), block: 0 }));
-        assert_eq!(layout.padding(), &[65_000..131_072]);
+        assert_eq!(layout.padding().len(), 1, "touching ranges are one");
+        assert_eq!(layout.padding()[0], 65_000..131_072);
     }
 
     #[test]

@@ -311,7 +311,7 @@ async fn one_owner_at_a_time() {
     let (metainfo, _) = film();
     let folder = tempfile::tempdir().expect("a folder");
     let (store, _events) = Store::open(&metainfo, real(folder.path())).expect("opened");
-    let error = Store::open(&metainfo, real(folder.path())).err().expect("it has an owner");
+    let error = Store::open(&metainfo, real(folder.path())).map(drop).expect_err("it has an owner");
     assert!(matches!(error, StoreError::Busy { .. }));
     assert!(error.to_string().contains("another peerflix is at work on this torrent"));
     store.close().await.expect("closed");
@@ -325,7 +325,7 @@ fn a_folder_that_cannot_be_is_a_sentence() {
     let (metainfo, _) = film();
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("data"), b"not a folder").expect("a file");
-    let error = Store::open(&metainfo, real(folder.path())).err().expect("it cannot be opened");
+    let error = Store::open(&metainfo, real(folder.path())).map(drop).expect_err("it cannot be opened");
     assert!(matches!(error, StoreError::Folder { .. }));
     assert!(error.to_string().contains("choose another one with --path"));
 }

@@ -156,10 +156,11 @@ impl Brain for Baseline {
                     peer.in_flight.remove(&block);
                 }
                 self.missing.remove(&block);
-                if let Some(owed) = self.owed.get_mut(&block.piece) {
-                    if owed.remove(&block.block) && owed.is_empty() {
-                        self.outputs.push_back(Output::Verify { piece: block.piece });
-                    }
+                if let Some(owed) = self.owed.get_mut(&block.piece)
+                    && owed.remove(&block.block)
+                    && owed.is_empty()
+                {
+                    self.outputs.push_back(Output::Verify { piece: block.piece });
                 }
             }
             Input::BlockLost { block } => {

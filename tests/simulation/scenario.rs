@@ -134,7 +134,6 @@ pub enum Step {
 pub enum Measure {
     Start,
     Seek,
-    No,
 }
 
 /// A place in the first file.

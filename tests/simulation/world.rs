@@ -704,7 +704,6 @@ impl World {
         match measure {
             Measure::Start => self.run.starts.push(Wait { seconds, bound }),
             Measure::Seek => self.run.seeks.push(Wait { seconds, bound }),
-            Measure::No => {}
         }
     }
 
@@ -712,10 +711,10 @@ impl World {
     fn wait_begins(&mut self, patience: f64) -> Timestamp {
         self.waits += 1;
         for seed in 0..self.seeds.len() {
-            if let Leaves::During(number, delay) = self.seeds[seed].group.leaves {
-                if number == self.waits {
-                    self.agenda.plan(self.now + seconds(delay), Event::Leave(seed));
-                }
+            if let Leaves::During(number, delay) = self.seeds[seed].group.leaves
+                && number == self.waits
+            {
+                self.agenda.plan(self.now + seconds(delay), Event::Leave(seed));
             }
         }
         let until = self.now + seconds(patience);
