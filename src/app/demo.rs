@@ -11,7 +11,7 @@ use super::scratch::Scratch;
 use super::session::Session;
 use super::watch::{chosen_player, play, tell_url};
 use crate::cli::Demo;
-use crate::demo::{CLIP, CLIP_NAME, DemoSwarm};
+use crate::demo::{CLIP, DemoSwarm};
 use crate::player;
 use crate::source;
 use crate::torrent::Options;
@@ -91,7 +91,7 @@ async fn run(
         return Ok(Exit::Success);
     }
     match player {
-        Some(player) => play(session, &flags.player, player, url, CLIP_NAME.into()).await,
+        Some(player) => play(session, &flags.player, player, &url, &files).await,
         None => {
             session.attend(std::future::pending::<()>()).await;
             Ok(Exit::Success)

@@ -459,8 +459,11 @@ impl Connection {
             _ => Exchange::Reject(piece),
         };
         let header = answer.header();
-        let data = if let Exchange::Data { data, .. } = answer { data } else { Bytes::new() };
-        self.peer.outbox.push_extended(id, header, data);
+        match answer {
+            Exchange::Data { data, .. } => self.peer.outbox.push_extended(id, header, data),
+            // Among the bytes that a peer must read before it is listened to again: it may ask without end.
+            _ => self.peer.outbox.push(&Message::Extended { id, payload: Bytes::from(header) }),
+        }
     }
 
     /// Tells the peer of others, and sets the time of the next telling.
