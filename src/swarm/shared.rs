@@ -386,6 +386,8 @@ impl Shared {
         }
         if !incoming {
             book.candidates.connected(candidate, now);
+            // One dial less is under way: there may be room for the next.
+            self.wake.notify_one();
         }
         Ok(())
     }

@@ -84,6 +84,12 @@ impl Film {
         Film { name: name.to_owned(), is_single: false, files, private: false }
     }
 
+    /// For a long info dictionary.
+    pub fn with_empty_files(mut self, count: usize) -> Self {
+        self.files.extend((0..count).map(|number| (format!("empty {number}"), Vec::new())));
+        self
+    }
+
     pub fn private(mut self) -> Self {
         self.private = true;
         self
