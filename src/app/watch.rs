@@ -1,6 +1,7 @@
 //! `peerflix TORRENT`.
 
 use std::io::Write;
+use std::path::Path;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -22,6 +23,8 @@ use crate::units::ByteSize;
 
 /// What was typed may prove wrong within this time before the URL is told: a wrong path should not first look right.
 const GLANCE: Duration = Duration::from_millis(100);
+/// A file on this computer is read by then, however busy the computer is.
+const GLANCE_AT_A_FILE: Duration = Duration::from_secs(2);
 
 pub(super) async fn watch(flags: &Watch, ending: Ending) -> Result<Exit, Failure> {
     let player = chosen_player(&flags.player)?;
@@ -53,8 +56,9 @@ async fn stream(
     let net = session.net.clone();
     let cache = options.metadata_cache();
     let typed = flags.torrent.as_deref().unwrap_or_default();
+    let glance = if Path::new(typed).is_file() { GLANCE_AT_A_FILE } else { GLANCE };
     let mut resolving = pin!(source::resolve(typed, &net, &cache));
-    let source = match tokio::time::timeout(GLANCE, &mut resolving).await {
+    let source = match tokio::time::timeout(glance, &mut resolving).await {
         Ok(source) => {
             let source = source.or_exit(Exit::Source)?;
             tell_url(session, url.as_deref(), flags.quiet, player.is_some());

@@ -234,6 +234,7 @@ impl Connection {
                     while let Ok(command) = commands.try_recv() {
                         self.on_command(command)?;
                     }
+                    self.note_facts();
                 }
                 permit = events.reserve(), if !self.peer.events.is_empty() => {
                     let permit = permit.map_err(|_| Ending::Closed)?;
@@ -294,6 +295,7 @@ impl Connection {
         let uploaded = self.peer.outbox.take_uploaded();
         if uploaded > 0 {
             self.facts.uploaded.fetch_add(uploaded, Ordering::Relaxed);
+            self.note_use();
             self.peer.tell_wants();
         }
         Ok(())
@@ -309,6 +311,7 @@ impl Connection {
         for message in inbox.drain(..) {
             if let Message::Piece { data, .. } = &message {
                 self.facts.downloaded.fetch_add(data.len() as u64, Ordering::Relaxed);
+                self.note_use();
             }
             let extension = self.peer.on_message(message, &self.shared.ours).map_err(Ending::Misbehaved)?;
             if let Some(extension) = extension {
@@ -335,6 +338,13 @@ impl Connection {
         self.facts.seed.store(self.peer.has_all(), Ordering::Relaxed);
         self.facts.choking.store(self.peer.is_choking(), Ordering::Relaxed);
         self.facts.interested.store(self.peer.is_interested(), Ordering::Relaxed);
+        self.facts.wanted.store(self.peer.is_wanted(), Ordering::Relaxed);
+        self.facts.owing.store(self.peer.is_owing(), Ordering::Relaxed);
+    }
+
+    fn note_use(&self) {
+        let millis = u64::try_from(self.shared.now().elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.facts.used_at.store(millis, Ordering::Relaxed);
     }
 
     fn on_command(&mut self, command: ToPeer) -> Result<(), Ending> {
@@ -353,7 +363,7 @@ impl Connection {
     fn learn(&mut self) -> Result<(), Ending> {
         let shared = self.shared.clone();
         let Some(known) = shared.known().filter(|_| !self.peer.is_told()) else { return Ok(()) };
-        if known.private && self.origin.is_public() {
+        if !shared.may_stay(Candidate { address: self.address, origin: self.origin }) {
             return Err(Ending::Private);
         }
         self.decoder.allow_pieces(known.layout.pieces());

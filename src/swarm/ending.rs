@@ -33,6 +33,8 @@ pub enum Ending {
     Idle,
     #[error("was dropped as useless")]
     Dropped,
+    #[error("was of no use, and made room for another")]
+    Replaced,
     #[error("was banned")]
     Banned,
     #[error("did not come from the tracker of this private torrent")]

@@ -21,6 +21,7 @@ pub(super) async fn run(shared: Arc<Shared>, mut listener: Listener, events: mps
         while let Some(candidate) = shared.next_candidate() {
             tasks.spawn(connection::dial(shared.clone(), events.clone(), candidate));
         }
+        shared.make_room();
         let due_at = shared.next_dial_at();
         tokio::select! {
             () = shared.cancel.cancelled() => break,

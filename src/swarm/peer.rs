@@ -84,6 +84,8 @@ pub struct Peer {
     /// What we asked for, and how often it may still come; cancelled ones included.
     asked: HashMap<BlockId, Asked>,
     unasked: u64,
+    /// See [`Peer::is_owing`].
+    owing: bool,
     /// What it asked for and the driver has not sent.
     wanted: Vec<Ask>,
     /// The driver has been told of so many of them, the first.
@@ -135,6 +137,7 @@ impl Peer {
             interest: true,
             asked: HashMap::new(),
             unasked: 0,
+            owing: false,
             wanted: Vec::new(),
             told_wants: 0,
             outbox: Outbox::default(),
@@ -200,6 +203,16 @@ impl Peer {
 
     pub fn is_interested(&self) -> bool {
         self.interested
+    }
+
+    /// We want something of it, as far as it has been told.
+    pub fn is_wanted(&self) -> bool {
+        self.interest
+    }
+
+    /// It was asked for blocks, and has neither sent nor refused one since.
+    pub fn is_owing(&self) -> bool {
+        self.owing
     }
 
     /// From the extended handshake.
@@ -317,6 +330,7 @@ impl Peer {
             .ok()
             .and_then(|length| layout.block(index, begin, length))
             .ok_or(Offence::BadBlock)?;
+        self.owing = false;
         match self.asked.get_mut(&block) {
             Some(asked) if asked.times > 1 => asked.times -= 1,
             Some(_) => {
@@ -400,6 +414,7 @@ impl Peer {
         else {
             return;
         };
+        self.owing = false;
         let Some(asked) = self.asked.get_mut(&block) else { return };
         let cancelled = asked.cancelled;
         if asked.times > 1 {
@@ -455,6 +470,7 @@ impl Peer {
         let asked = self.asked.entry(block).or_default();
         asked.times = asked.times.saturating_add(1);
         asked.cancelled = false;
+        self.owing = true;
         self.outbox.push(&Message::Request(ask));
     }
 
