@@ -1,5 +1,8 @@
 //! peerflix: type a magnet link, watch the film.
 
+// -- what every layer may use --
+mod lock;
+
 // -- pure --
 pub mod bitfield;
 pub mod choker;

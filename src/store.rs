@@ -47,7 +47,7 @@ mod writing;
 use std::io;
 use std::ops::Range;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
@@ -55,6 +55,7 @@ use tokio::sync::{Semaphore, oneshot};
 
 use crate::bitfield::Bitfield;
 use crate::layout::{BLOCK, BlockId, Layout, PieceIndex};
+use crate::lock::lock;
 use crate::source::Metainfo;
 use files::Files;
 use folder::{Folder, RealFolder};
@@ -291,11 +292,6 @@ impl Shared {
     fn blocks_of(&self, piece: PieceIndex) -> impl Iterator<Item = BlockId> + use<> {
         (0..self.layout.blocks_in(piece)).map(move |block| BlockId { piece, block })
     }
-}
-
-/// A poisoned lock is no reason to lose anything: whatever is behind ours is whole at every moment.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 const _: () = assert!(BLOCK < MOST_QUEUED);

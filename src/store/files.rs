@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::io::{self, IoSlice};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 
 use super::folder::{Access, File, Folder, Identity};
+use crate::lock::lock;
 use crate::source::Metainfo;
 
 /// Files open at once. Far below the 256 descriptors that macOS gives a program, which sockets need too.
@@ -51,10 +52,6 @@ struct Open {
     index: u32,
     access: Access,
     file: Arc<dyn File>,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Files {

@@ -2,15 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use super::files::Place;
 use super::folder::{Identity, Lock};
 use super::journal::{Journal, Record, ranges};
-use super::{Answer, Shared, StoreError, StoreEvent, lock};
+use super::{Answer, Shared, StoreError, StoreEvent};
 use crate::bitfield::Bitfield;
 use crate::layout::PieceIndex;
+use crate::lock::{lock, wait, wait_at_most};
 
 /// What was verified is recorded after at most this time ...
 const EVERY: Duration = Duration::from_secs(2);
@@ -69,11 +70,11 @@ impl Syncs {
     fn take(&self) -> List {
         let mut list = lock(&self.list);
         while list.pieces.is_empty() && !list.is_urgent() {
-            list = self.more.wait(list).unwrap_or_else(PoisonError::into_inner);
+            list = wait(&self.more, list);
         }
         let begun = Instant::now();
         while let Some(rest) = EVERY.checked_sub(begun.elapsed()).filter(|_| !list.is_urgent()) {
-            list = self.more.wait_timeout(list, rest).unwrap_or_else(PoisonError::into_inner).0;
+            list = wait_at_most(&self.more, list, rest);
         }
         let closed = list.closed;
         let taken = std::mem::take(&mut *list);

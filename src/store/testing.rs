@@ -9,8 +9,8 @@ use aws_lc_rs::digest;
 use bytes::Bytes;
 
 use super::folder::{Access, File, Folder, Identity, Lock};
-use super::lock;
 use crate::layout::{FileSpan, Layout};
+use crate::lock::lock;
 use crate::source::{InfoHash, Metainfo, TorrentFile};
 
 /// A torrent of these files with made-up contents; those called `.pad` are padding.

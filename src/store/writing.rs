@@ -1,16 +1,17 @@
 //! The thread that writes blocks and hashes pieces, in the order in which it is told to.
 
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex};
 
 use aws_lc_rs::digest;
 use bytes::Bytes;
 
 use super::files::Place;
 use super::versions::{Digest, Versions};
-use super::{Answer, Shared, StoreError, StoreEvent, lock};
+use super::{Answer, Shared, StoreError, StoreEvent};
 use crate::bitfield::Bitfield;
 use crate::layout::{BLOCK, BlockId, PieceIndex};
+use crate::lock::{lock, wait};
 
 /// So many bytes of blocks are worth waking up for; fewer wait for the piece to be verified.
 const WORTH_WAKING: usize = 256 * 1024;
@@ -98,7 +99,7 @@ impl Jobs {
         list.urgent |= comparing && !list.jobs.is_empty();
         while !list.urgent && !list.closed {
             list.asleep = true;
-            list = self.more.wait(list).unwrap_or_else(PoisonError::into_inner);
+            list = wait(&self.more, list);
         }
         std::mem::swap(&mut list.jobs, jobs);
         list.asleep = false;
