@@ -190,7 +190,8 @@ impl Store {
 
     /// Hashes the piece as it is on disk once all blocks handed over so far are written; answered with
     /// [`Verified`](StoreEvent::Verified) or [`Failed`](StoreEvent::Failed), or with [`Lost`](StoreEvent::Lost) blocks if it
-    /// cannot be read. A piece that does not exist is ignored.
+    /// cannot be read. Ignored for a piece that does not exist, and for one of which a block was told as lost and not
+    /// written since: to be asked again once that has come.
     pub fn verify(&self, piece: PieceIndex) {
         self.handle.shared.jobs.push(writing::Job::Verify(piece));
     }

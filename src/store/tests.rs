@@ -274,6 +274,29 @@ async fn a_full_disk_is_told_once_and_costs_only_what_did_not_fit() {
 }
 
 #[tokio::test]
+async fn a_piece_that_a_full_disk_has_torn_is_nobodys_lie() {
+    let (metainfo, bytes) = film();
+    let world = World::new();
+    let (store, mut events) = open(&metainfo, &world).expect("opened");
+    world.set_room(Some(2 * u64::from(BLOCK) + 1000));
+    // Asked for before anybody could know that a block of it was lost.
+    fetch(&store, &metainfo, &bytes, 1).await;
+    store.sync().await.expect("nothing to record");
+    assert!(told(&mut events).await.starts_with("broken: the disk is full"));
+    let mut lost = [told(&mut events).await, told(&mut events).await];
+    lost.sort();
+    assert_eq!(lost.each_ref().map(|event| &event[..7]), ["lost 1/", "lost 1/"]);
+    world.set_room(None);
+    for block in lost.iter().map(|event| event[7..].parse().expect("a number")) {
+        assert!(events.is_empty(), "neither right nor wrong: {:?}", events.try_recv());
+        let block = BlockId { piece: PieceIndex(1), block };
+        store.write(block, block_of(&metainfo.layout, &bytes, block)).await;
+    }
+    store.verify(PieceIndex(1));
+    assert_eq!(told(&mut events).await, "verified 1");
+}
+
+#[tokio::test]
 async fn what_could_not_be_recorded_on_a_full_disk_is_recorded_later() {
     let (metainfo, bytes) = film();
     let world = World::new();

@@ -1,5 +1,6 @@
 //! The thread that writes blocks and hashes pieces, in the order in which it is told to.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex};
 
@@ -116,6 +117,8 @@ pub(super) struct Writing {
     versions: Versions,
     /// Pieces of which something was written in this run.
     touched: Bitfield,
+    /// Blocks that could not be written and have not come again: what is on disk in their place is nobody's.
+    lost: BTreeSet<BlockId>,
     broken: Option<Cause>,
     /// Blocks to be written, and their bytes one behind the other; kept for its memory.
     run: Vec<(BlockId, Bytes)>,
@@ -138,6 +141,7 @@ impl Writing {
             hasher: Hasher::new(),
             versions: Versions::default(),
             touched,
+            lost: BTreeSet::new(),
             broken: None,
             run: Vec::new(),
             parts: Vec::new(),
@@ -219,6 +223,7 @@ impl Writing {
                     Ok(()) => self.on_written(*block, data),
                     Err(why) => {
                         self.on_broken(&why, true);
+                        self.lost.insert(*block);
                         self.shared.tell(StoreEvent::Lost { block: *block });
                     }
                 }
@@ -231,6 +236,7 @@ impl Writing {
     }
 
     fn on_written(&mut self, block: BlockId, data: &Bytes) {
+        self.lost.remove(&block);
         if self.versions.is_watched(block.piece) {
             let digest = digest_of(&self.shared, self.shared.layout.block_start(block), data);
             let differs = self.versions.add(block, digest);
@@ -244,6 +250,11 @@ impl Writing {
         }
         if self.shared.is_verified(piece) {
             self.shared.tell(StoreEvent::Verified { piece, lies: Vec::new() });
+            return;
+        }
+        if self.is_torn(piece) {
+            // Whoever sent its other blocks must not be blamed for the hole. It was told that the block is lost: when that
+            // has come again, this is asked again.
             return;
         }
         match self.hasher.is_right(&self.shared, piece) {
@@ -271,6 +282,12 @@ impl Writing {
                 }
             }
         }
+    }
+
+    /// True if a block of it is lost.
+    fn is_torn(&self, piece: PieceIndex) -> bool {
+        let [first, last] = [0, u32::MAX].map(|block| BlockId { piece, block });
+        self.lost.range(first..=last).next().is_some()
     }
 
     /// Who lied about a piece that is right now. Costs a second look at it, but only after it has failed.
