@@ -11,7 +11,7 @@ use std::time::UNIX_EPOCH;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Identity {
     pub(super) size: u64,
-    /// 0 where the system has none.
+    /// Of Windows, the file's index. 0 where the system has none: then nothing is recognised.
     pub(super) inode: u64,
     /// Nanoseconds since 1970.
     pub(super) modified: i64,
@@ -135,7 +135,9 @@ impl Folder for RealFolder {
 
     fn identity(&self, path: &Path) -> io::Result<Option<Identity>> {
         match fs::metadata(self.join(path)?) {
-            Ok(found) if found.is_file() => Ok(Some(identity_of(&found))),
+            Ok(found) if found.is_file() => {
+                Ok(Some(identity_of(&found, || fs::File::open(self.join(path)?))))
+            }
             Ok(_) => Ok(None),
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
                 Ok(None)
@@ -183,10 +185,16 @@ impl Folder for RealFolder {
     }
 }
 
-fn identity_of(found: &fs::Metadata) -> Identity {
+/// `opened` is the file, for systems that tell its number only then.
+fn identity_of(found: &fs::Metadata, opened: impl FnOnce() -> io::Result<fs::File>) -> Identity {
+    #[cfg(not(windows))]
+    drop(opened);
     #[cfg(unix)]
     let inode = std::os::unix::fs::MetadataExt::ino(found);
-    #[cfg(not(unix))]
+    #[cfg(windows)]
+    let inode =
+        opened().and_then(winapi_util::file::information).map_or(0, |information| information.file_index());
+    #[cfg(not(any(unix, windows)))]
     let inode = 0;
     let since = found.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
     let modified = since.and_then(|since| i64::try_from(since.as_nanos()).ok()).unwrap_or(0);
@@ -267,7 +275,7 @@ impl File for RealFile {
     }
 
     fn identity(&self) -> io::Result<Identity> {
-        Ok(identity_of(&self.0.metadata()?))
+        Ok(identity_of(&self.0.metadata()?, || self.0.try_clone()))
     }
 
     fn set_length(&self, length: u64) -> io::Result<()> {

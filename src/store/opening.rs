@@ -132,7 +132,13 @@ fn judge(metainfo: &Metainfo, files: &Files, replayed: &Replayed, is_new: bool) 
 
 /// After a clean end a file must be just as it was. A run that was killed may have written on after its last record, and
 /// a power loss may have taken the newest time of change away; both leave the file what it is.
+///
+/// Where files have no number, none is recognised: anybody could have written a journal that fits a file's size and time,
+/// and an archive brings both with it. Nobody can know the number that a file will have on another's disk.
 fn is_same(found: Identity, known: Identity, clean: bool) -> bool {
+    if found.inode == 0 {
+        return false;
+    }
     if clean {
         return found == known;
     }
@@ -152,4 +158,29 @@ fn record_start(journal: &mut Journal, replayed: &Replayed, judged: &Judged) -> 
         journal.append(&records)?;
     }
     if must_sync { journal.sync() } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KNOWN: Identity = Identity { size: 10, inode: 7, modified: 1_000_000_000_000 };
+
+    #[test]
+    fn a_file_is_the_same_if_nobody_else_could_have_changed_it() {
+        let later = |seconds: i64| Identity { modified: KNOWN.modified + seconds * 1_000_000_000, ..KNOWN };
+        assert!(is_same(KNOWN, KNOWN, true) && is_same(KNOWN, KNOWN, false));
+        assert!(!is_same(later(1), KNOWN, true));
+        assert!(
+            is_same(later(60), KNOWN, false) && is_same(Identity { size: 11, ..later(60) }, KNOWN, false)
+        );
+        assert!(!is_same(later(121), KNOWN, false));
+        assert!(!is_same(Identity { inode: 8, ..KNOWN }, KNOWN, false));
+    }
+
+    #[test]
+    fn where_files_have_no_number_a_journal_from_elsewhere_is_not_believed() {
+        let anyones = Identity { inode: 0, ..KNOWN };
+        assert!(!is_same(anyones, anyones, true) && !is_same(anyones, anyones, false));
+    }
 }
