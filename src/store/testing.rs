@@ -254,7 +254,7 @@ impl Folder for MemoryFolder {
     fn open(&self, path: &Path, access: Access) -> io::Result<Arc<dyn File>> {
         let mut state = self.state()?;
         let path = self.path.join(path);
-        if !state.names.contains_key(&path) && access == Access::Read {
+        if !state.names.contains_key(&path) && access != Access::Make {
             return Err(io::ErrorKind::NotFound.into());
         }
         let inode = state.node(&path);
@@ -359,6 +359,10 @@ impl File for MemoryFile {
 
     fn has_hole(&self, _start: u64, _end: u64) -> bool {
         false
+    }
+
+    fn next_data(&self, from: u64) -> u64 {
+        from
     }
 }
 

@@ -1,3 +1,5 @@
+mod foreign;
+
 use std::path::Path;
 
 use proptest::prelude::*;
@@ -301,7 +303,8 @@ async fn what_could_not_be_recorded_on_a_full_disk_is_recorded_later() {
     let (metainfo, bytes) = film();
     let world = World::new();
     let (store, mut events) = open(&metainfo, &world).expect("opened");
-    world.set_room(Some(4 * u64::from(BLOCK)));
+    // The film's first piece, and a word in the journal that it is begun.
+    world.set_room(Some(4 * u64::from(BLOCK) + 100));
     fetch(&store, &metainfo, &bytes, 0).await;
     assert_eq!(told(&mut events).await, "verified 0");
     assert!(store.sync().await.is_err());
@@ -653,10 +656,19 @@ proptest! {
                     Step::Fetch(piece) => {
                         fetch(&store, &metainfo, &bytes, piece % pieces).await;
                         while let Some(event) = events.recv().await {
-                            let StoreEvent::Verified { piece: done, .. } = event else { continue };
-                            verified.insert(done);
-                            if done.0 == piece % pieces {
-                                break;
+                            match event {
+                                StoreEvent::Verified { piece: done, .. } => {
+                                    verified.insert(done);
+                                    if done.0 == piece % pieces {
+                                        break;
+                                    }
+                                }
+                                // The power went before it was recorded that the file is ours: the user removes it.
+                                StoreEvent::Broken(StoreError::Occupied { path }) => {
+                                    world.remove(&path.display().to_string());
+                                    fetch(&store, &metainfo, &bytes, piece % pieces).await;
+                                }
+                                _ => {}
                             }
                         }
                         continue;

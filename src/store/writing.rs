@@ -7,6 +7,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use aws_lc_rs::digest;
 use bytes::Bytes;
 
+use super::claims::{Permit, Refused};
 use super::files::Place;
 use super::versions::{Digest, Versions};
 use super::{Answer, Shared, StoreError, StoreEvent};
@@ -120,6 +121,8 @@ pub(super) struct Writing {
     /// Blocks that could not be written and have not come again: what is on disk in their place is nobody's.
     lost: BTreeSet<BlockId>,
     broken: Option<Cause>,
+    /// Files of which it was told that they are not ours.
+    occupied: BTreeSet<u32>,
     /// Blocks to be written, and their bytes one behind the other; kept for its memory.
     run: Vec<(BlockId, Bytes)>,
     parts: Vec<Bytes>,
@@ -131,6 +134,9 @@ enum Cause {
     Full,
     Write(io::ErrorKind),
     Read(io::ErrorKind),
+    Busy(u32),
+    Unjudged(u32),
+    Gone(u32),
 }
 
 impl Writing {
@@ -143,6 +149,7 @@ impl Writing {
             touched,
             lost: BTreeSet::new(),
             broken: None,
+            occupied: BTreeSet::new(),
             run: Vec::new(),
             parts: Vec::new(),
         }
@@ -209,20 +216,22 @@ impl Writing {
             }
             let (now, later) = rest.split_at(self.parts.len());
             rest = later;
-            let written = self.shared.files.write(start, &self.parts);
+            let parts = std::mem::take(&mut self.parts);
+            let written = self.write(start, &parts);
+            self.parts = parts;
             for (block, data) in now {
                 // One that failed may have failed for one block only.
                 let written = match &written {
                     Err(_) => {
                         let at = self.shared.layout.block_start(*block);
-                        self.shared.files.write(at, std::slice::from_ref(data))
+                        self.write(at, std::slice::from_ref(data))
                     }
                     Ok(()) => Ok(()),
                 };
                 match written {
                     Ok(()) => self.on_written(*block, data),
                     Err(why) => {
-                        self.on_broken(&why, true);
+                        self.on_refused(why);
                         self.lost.insert(*block);
                         self.shared.tell(StoreEvent::Lost { block: *block });
                     }
@@ -233,6 +242,22 @@ impl Writing {
         run.clear();
         self.run = run;
         self.shared.room.add_permits(bytes);
+    }
+
+    fn write(&mut self, at: u64, parts: &[Bytes]) -> Result<(), Refused> {
+        let shared = self.shared.clone();
+        shared.files.write(at, parts, |file| {
+            loop {
+                match shared.claims.permit(&shared, file) {
+                    Err(Refused::Unjudged(_)) => self.on_refused(Refused::Unjudged(file)),
+                    Ok(Permit::Write) => {
+                        self.occupied.remove(&file);
+                        return Ok(Permit::Write);
+                    }
+                    other => return other,
+                }
+            }
+        })
     }
 
     fn on_written(&mut self, block: BlockId, data: &Bytes) {
@@ -308,32 +333,69 @@ impl Writing {
 
     fn on_right(&mut self, piece: PieceIndex, lies: Vec<(u32, u32)>) {
         lock(&self.shared.verified).insert(piece);
+        self.shared.claims.on_right(&self.shared, piece);
+        self.lost.retain(|block| block.piece != piece);
         self.shared.syncs.add(piece, u64::from(self.shared.layout.piece_size(piece)));
         self.shared.tell(StoreEvent::Verified { piece, lies });
     }
 
-    /// Told once, until it is something else or a piece was right again.
+    /// What was not written is told as lost; here it is told why.
+    fn on_refused(&mut self, refused: Refused) {
+        let path = |file| self.shared.config.folder.join(self.shared.files.path(file));
+        match refused {
+            Refused::Disk(why) => self.on_broken(&why, true),
+            Refused::Closed => {}
+            // Told once: the user may not mind, and the rest of the torrent goes on.
+            Refused::Occupied(file) => {
+                if self.occupied.insert(file) {
+                    self.shared.tell(StoreEvent::Broken(StoreError::Occupied { path: path(file) }));
+                }
+            }
+            Refused::Busy(file) => self.tell_once(Cause::Busy(file), StoreError::InUse { path: path(file) }),
+            Refused::Unjudged(file) => {
+                self.tell_once(Cause::Unjudged(file), StoreError::Unjudged { path: path(file) });
+            }
+            Refused::Gone(file) => {
+                let bytes = self.shared.files.range(file);
+                let verified = lock(&self.shared.verified);
+                let is_relied_on =
+                    self.shared.layout.pieces_of(bytes).any(|piece| verified.has(PieceIndex(piece)));
+                drop(verified);
+                if is_relied_on {
+                    self.tell_once(Cause::Gone(file), StoreError::Gone { path: path(file) });
+                } else {
+                    self.shared.claims.forget(file);
+                }
+            }
+        }
+    }
+
     fn on_broken(&mut self, why: &io::Error, writing: bool) {
         let cause = match why.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Cause::Full,
             kind if writing => Cause::Write(kind),
             kind => Cause::Read(kind),
         };
-        if self.broken == Some(cause) {
-            return;
-        }
-        self.broken = Some(cause);
         let folder = self.shared.config.folder.clone();
         // An `io::Error` cannot be copied; this keeps its number and sentence.
         let why = Arc::new(match why.raw_os_error() {
             Some(number) => io::Error::from_raw_os_error(number),
             None => io::Error::new(why.kind(), why.to_string()),
         });
-        self.shared.tell(StoreEvent::Broken(match cause {
+        let error = match cause {
             Cause::Full => StoreError::Full { folder },
-            Cause::Write(_) => StoreError::Write { folder, why },
             Cause::Read(_) => StoreError::Read { folder, why },
-        }));
+            _ => StoreError::Write { folder, why },
+        };
+        self.tell_once(cause, error);
+    }
+
+    /// Until it is something else, or a piece was right again.
+    fn tell_once(&mut self, cause: Cause, error: StoreError) {
+        if self.broken != Some(cause) {
+            self.broken = Some(cause);
+            self.shared.tell(StoreEvent::Broken(error));
+        }
     }
 }
 
