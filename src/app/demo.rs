@@ -10,7 +10,7 @@ use super::exit::{Exit, Failure, OrExit};
 use super::session::Session;
 use super::watch::{chosen_player, play, tell_url};
 use crate::cli::Demo;
-use crate::demo::{CLIP, CLIP_NAME, DemoSwarm};
+use crate::demo::{CLIP, DemoSwarm};
 use crate::player;
 use crate::source;
 use crate::torrent::Options;
@@ -93,7 +93,7 @@ async fn run(
         return Ok(Exit::Success);
     }
     match player {
-        Some(player) => play(session, &flags.player, player, url, CLIP_NAME.into()).await,
+        Some(player) => play(session, &flags.player, player, &url, &files).await,
         None => {
             session.attend(std::future::pending::<()>()).await;
             Ok(Exit::Success)

@@ -12,7 +12,9 @@ use super::folders;
 use super::pipe::{self, PipeError};
 use super::session::{Session, open_chosen};
 use crate::cli::{PlayerFlags, Watch};
+use crate::http::route::path_of;
 use crate::player::{self, Environment, Launch};
+use crate::read::Files;
 use crate::source::{self, Metainfo};
 use crate::torrent::{Choice, Options};
 use crate::tui::Style;
@@ -86,9 +88,8 @@ async fn stream(
         };
     };
     session.warm_up(&files);
-    let title = files.files.get(files.chosen).map(|file| file.name().to_owned()).unwrap_or_default();
     match player {
-        Some(player) => play(session, &flags.player, player, url, title).await,
+        Some(player) => play(session, &flags.player, player, &url, &files).await,
         None => {
             session.attend(std::future::pending::<()>()).await;
             Ok(Exit::Success)
@@ -96,14 +97,17 @@ async fn stream(
     }
 }
 
-/// Starts the player, and stays until it ends, or until it is time to end it.
+/// Starts the player on the chosen file, and stays until it ends, or until it is time to end it.
 pub(super) async fn play(
     session: &mut Session,
     flags: &PlayerFlags,
     player: player::Choice,
-    url: String,
-    title: String,
+    server: &str,
+    files: &Files,
 ) -> Result<Exit, Failure> {
+    // Players remember by the URL how far a film was watched, so each film has its own, and not the server's plain `/`.
+    let title = files.files.get(files.chosen).map(|file| file.name().to_owned()).unwrap_or_default();
+    let url = format!("{}{}", server.trim_end_matches('/'), path_of(files.chosen, &title));
     let launch = Launch { url, title: Some(title), on_top: !flags.not_on_top, extra: flags.extra.clone() };
     let mut player = player::start(&player, &launch, &Environment::here()).await.or_exit(Exit::Player)?;
     let Some(ended) = session.attend(player.wait()).await else {

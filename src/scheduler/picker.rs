@@ -245,3 +245,77 @@ impl Scheduler {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use super::*;
+    use crate::bitfield::Bitfield;
+    use crate::layout::{FileSpan, Layout};
+    use crate::scheduler::{Config, Input, ReaderId};
+
+    /// Each of four seeds answers a request every 62 ms, at the same moments as the others, give or take `apart`.
+    /// Gives the time at which the last of so many blocks came, the last of them a short one.
+    fn last_block_at(apart: Duration, blocks: u32) -> Option<Duration> {
+        let length = blocks * BLOCK - 12_000;
+        let layout = Layout::new(u64::from(length), 4 * BLOCK).expect("fair");
+        let span = FileSpan { offset: 0, length: layout.total() };
+        let mut scheduler = Scheduler::new(layout.clone(), Config::default(), 1);
+        let mut queues = vec![VecDeque::new(); 4];
+        let mut inputs =
+            VecDeque::from([Input::ReaderOpened { reader: ReaderId(1), span, head: 0, rate: None }]);
+        for peer in (0..4).map(PeerId) {
+            inputs.push_back(Input::PeerConnected { peer, latency: Some(Duration::from_millis(1)) });
+            inputs.push_back(Input::PeerBitfield { peer, have: Bitfield::all(layout.pieces()) });
+            inputs.push_back(Input::PeerUnchoked { peer });
+        }
+        for step in 0..10_000u32 {
+            let now = Timestamp::since_start(Duration::from_millis(u64::from(step)));
+            for (peer, queue) in queues.iter_mut().enumerate() {
+                let turn = step.checked_sub(apart.as_millis() as u32 * peer as u32);
+                if turn.is_some_and(|turn| turn % 62 == 0)
+                    && let Some(block) = queue.pop_front()
+                {
+                    inputs.push_back(Input::BlockArrived { peer: PeerId(peer as u32), block });
+                }
+            }
+            inputs.push_back(Input::TimeoutReached);
+            while let Some(input) = inputs.pop_front() {
+                if let Input::PieceVerified { piece, .. } = input {
+                    let head = layout.piece_range(piece).end;
+                    inputs.push_back(Input::ReaderMoved { reader: ReaderId(1), head, waiting: true });
+                }
+                scheduler.handle_input(now, input);
+                loop {
+                    match scheduler.poll_output(now) {
+                        Output::Timeout(_) => break,
+                        Output::Verify { piece } => {
+                            inputs.push_back(Input::PieceVerified { piece, lies: Vec::new() });
+                        }
+                        Output::Request { peer, block } => queues[peer.0 as usize].push_back(block),
+                        Output::Cancel { peer, block } => {
+                            queues[peer.0 as usize].retain(|queued| *queued != block);
+                        }
+                        _ => {}
+                    }
+                }
+            }
+            if scheduler.had().is_all() {
+                return Some(now.elapsed());
+            }
+        }
+        None
+    }
+
+    /// They did, for ten seconds, at the end of the demo's film.
+    #[test]
+    fn peers_that_are_alike_do_not_leave_the_last_block_to_each_other() {
+        for (apart, blocks) in
+            [0, 1, 15].into_iter().flat_map(|apart| (100..112).map(move |blocks| (apart, blocks)))
+        {
+            let took = last_block_at(Duration::from_millis(apart), blocks).expect("it comes");
+            assert!(took < Duration::from_millis(2500), "{took:?}, {blocks} blocks, {apart} ms apart");
+        }
+    }
+}

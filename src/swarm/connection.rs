@@ -29,6 +29,7 @@ use super::peer::{Extension, Peer};
 use super::pex;
 use super::shared::{Facts, Seated, Shared, ToPeer};
 use super::{Candidate, Origin, PeerCommand, SwarmEvent};
+use crate::net::acknowledge;
 use crate::scheduler::PeerId;
 
 /// Until the first peer exchange, where there was nobody to tell of at first.
@@ -449,8 +450,11 @@ impl Connection {
             _ => Exchange::Reject(piece),
         };
         let header = answer.header();
-        let data = if let Exchange::Data { data, .. } = answer { data } else { Bytes::new() };
-        self.peer.outbox.push_extended(id, header, data);
+        match answer {
+            Exchange::Data { data, .. } => self.peer.outbox.push_extended(id, header, data),
+            // Among the bytes that a peer must read before it is listened to again: it may ask without end.
+            _ => self.peer.outbox.push(&Message::Extended { id, payload: Bytes::from(header) }),
+        }
     }
 
     /// Tells the peer of others, and sets the time of the next telling.
@@ -536,6 +540,7 @@ async fn read(
         SCRATCH.with_borrow_mut(|scratch| {
             let mut buffer = ReadBuf::new(scratch);
             ready!(Pin::new(&mut *reader).poll_read(context, &mut buffer))?;
+            acknowledge((*reader).as_ref());
             let mut bytes = buffer.filled();
             if bytes.is_empty() {
                 return Poll::Ready(Ok(Read::End));

@@ -48,6 +48,8 @@ pub enum Offence {
     NotAMessage,
     #[error("sent a bitfield of the wrong length")]
     BadBitfield,
+    #[error("said again and again what it has")]
+    ManyBitfields,
     #[error("claimed a piece that the torrent does not have")]
     BadHave,
     #[error("sent a block that the torrent does not have")]

@@ -26,6 +26,9 @@ const MOST_UNDER_WAY: usize = 256 * 1024;
 const MOST_UNASKED: u64 = 8 * 1024 * 1024;
 /// Of so many blocks asked we remember that we asked; beyond, those cancelled are forgotten, or if need be all.
 const MOST_ASKED: usize = 4096;
+/// A peer says once what it has, right after the handshake (BEP 3, BEP 6), and then piece by piece. A few more are forgiven;
+/// without an end each would cost us a walk through the whole torrent.
+const MOST_BITFIELDS: u8 = 8;
 /// The longest bitfield of a torrent that we do not know yet. One with more pieces has no metadata that we would take.
 const LONGEST_EARLY: usize = LONGEST as usize;
 
@@ -67,6 +70,8 @@ pub struct Peer {
     early: Early,
     /// What it has, once the layout is known.
     have: Bitfield,
+    /// How often it has said what it has, all at once.
+    bitfields: u8,
     queue_limit: Option<u32>,
     /// It chokes us.
     choking: bool,
@@ -122,6 +127,7 @@ impl Peer {
             layout: None,
             early: Early::default(),
             have: Bitfield::none(0),
+            bitfields: 0,
             queue_limit: None,
             choking: true,
             interested: false,
@@ -236,8 +242,8 @@ impl Peer {
             }
             Message::Have(piece) => self.on_have(piece)?,
             Message::Bitfield(bits) => self.on_bitfield(&bits)?,
-            Message::HaveAll => self.on_all(true),
-            Message::HaveNone => self.on_all(false),
+            Message::HaveAll => self.on_all(true)?,
+            Message::HaveNone => self.on_all(false)?,
             Message::Piece { index, begin, data } => self.on_piece(index, begin, data)?,
             Message::Request(ask) => self.on_request(ask, ours),
             Message::Cancel(ask) => self.on_cancel(ask),
@@ -273,7 +279,13 @@ impl Peer {
         Ok(())
     }
 
+    fn count_bitfield(&mut self) -> Result<(), Offence> {
+        self.bitfields += 1;
+        if self.bitfields > MOST_BITFIELDS { Err(Offence::ManyBitfields) } else { Ok(()) }
+    }
+
     fn on_bitfield(&mut self, bits: &[u8]) -> Result<(), Offence> {
+        self.count_bitfield()?;
         let Some(layout) = &self.layout else {
             self.early = Early { all: false, bits: bits.to_vec(), bitfield_length: Some(bits.len()) };
             return Ok(());
@@ -283,7 +295,8 @@ impl Peer {
         Ok(())
     }
 
-    fn on_all(&mut self, all: bool) {
+    fn on_all(&mut self, all: bool) -> Result<(), Offence> {
+        self.count_bitfield()?;
         match &self.layout {
             None => self.early = Early { all, ..Early::default() },
             Some(layout) => {
@@ -292,6 +305,7 @@ impl Peer {
                 self.tell(SwarmEvent::Bitfield { peer: self.id, have: self.have.clone() });
             }
         }
+        Ok(())
     }
 
     fn on_piece(&mut self, index: u32, begin: u32, data: Bytes) -> Result<(), Offence> {

@@ -71,18 +71,20 @@ impl fmt::Display for Whom {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Whom::Tracker { url, family: Some(family) } => {
-                write!(f, "tracker {} ({family})", without_query(url))
+                write!(f, "tracker {} ({family})", without_passkey(url))
             }
-            Whom::Tracker { url, family: None } => write!(f, "tracker {}", without_query(url)),
+            Whom::Tracker { url, family: None } => write!(f, "tracker {}", without_passkey(url)),
             Whom::Dht => f.write_str("DHT"),
             Whom::Lsd => f.write_str("local network"),
         }
     }
 }
 
-/// A passkey is nobody's business.
-fn without_query(url: &str) -> &str {
-    url.split('?').next().unwrap_or(url)
+/// Scheme, host and port: a private tracker's passkey is in the path or the query, and nobody's business.
+fn without_passkey(url: &str) -> &str {
+    let host = url.find("://").map_or(0, |at| at + 3);
+    let end = url[host..].find(['/', '?', '#']).map_or(url.len(), |at| host + at);
+    &url[..end]
 }
 
 impl fmt::Display for SourceReport {
