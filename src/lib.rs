@@ -49,6 +49,9 @@
 //! It needs a tokio runtime. `examples/read.rs` is a whole program; `docs/architecture.md` is the guide to the source, and
 //! the modules stand here in the order of its layers: what is above knows nothing of what is below.
 
+// What every layer below may use.
+mod lock;
+
 // Pure: no I/O, no clock, no async.
 pub mod bitfield;
 pub mod choker;

@@ -279,6 +279,15 @@ fn is_here(url: &Url) -> bool {
     }
 }
 
+/// After each read from a peer: acknowledges what has come at once. Many clients leave Nagle's algorithm on and keep the last
+/// part of a block until then, and the system would wait 40 ms for something to send along. Linux forgets it by and by.
+pub fn acknowledge(stream: &tokio::net::TcpStream) {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    let _ = socket2::SockRef::from(stream).set_tcp_quickack(true);
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let _ = stream;
+}
+
 /// For a connection to a peer: a request of 17 bytes waits neither for the acknowledgement of the one before (Nagle's
 /// algorithm) nor, where the system can be told, behind all the uploads that would fit into its buffers.
 pub fn hurry(stream: &tokio::net::TcpStream) {

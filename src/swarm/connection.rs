@@ -29,6 +29,7 @@ use super::peer::{Extension, Peer};
 use super::pex;
 use super::shared::{Facts, Seated, Shared, ToPeer};
 use super::{Candidate, Origin, PeerCommand, SwarmEvent};
+use crate::net::acknowledge;
 use crate::scheduler::PeerId;
 
 /// Until the first peer exchange, where there was nobody to tell of at first.
@@ -549,6 +550,7 @@ async fn read(
         SCRATCH.with_borrow_mut(|scratch| {
             let mut buffer = ReadBuf::new(scratch);
             ready!(Pin::new(&mut *reader).poll_read(context, &mut buffer))?;
+            acknowledge((*reader).as_ref());
             let mut bytes = buffer.filled();
             if bytes.is_empty() {
                 return Poll::Ready(Ok(Read::End));
