@@ -4,12 +4,13 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use socket2::{Domain, Protocol, Socket, Type};
+use tokio::sync::Semaphore;
 use url::{Host, Url};
 
 /// Bytes that the system may hold for a peer before it says that it takes no more: a block.
@@ -323,10 +324,25 @@ fn bind_exactly(at: SocketAddr, kind: Type) -> io::Result<Socket> {
     Ok(socket)
 }
 
+/// A name server that does not answer holds a thread for half a minute. A list of dead trackers must not hold all of them,
+/// for the disk needs some too.
+static LOOK_UPS: Semaphore = Semaphore::const_new(8);
+
 async fn look_up(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     // `[::1]` is how URLs write it.
     let host = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
-    let addresses: Vec<_> = tokio::net::lookup_host((host, port)).await?.collect();
+    let host = host.to_owned();
+    // An address needs no thread.
+    if let Ok(ip) = host.parse() {
+        return Ok(vec![SocketAddr::new(ip, port)]);
+    }
+    let turn = LOOK_UPS.acquire().await.map_err(io::Error::other)?;
+    let looked_up = tokio::task::spawn_blocking(move || {
+        // Held until the system has answered, even if nobody waits for that any more.
+        let _turn = turn;
+        (host.as_str(), port).to_socket_addrs().map(|addresses| (addresses.collect::<Vec<_>>(), host))
+    });
+    let (addresses, host) = looked_up.await.map_err(io::Error::other)??;
     if addresses.is_empty() {
         return Err(io::Error::new(io::ErrorKind::NotFound, format!("{host} has no address")));
     }

@@ -156,6 +156,12 @@ pub enum PeerCommand {
         begin: u32,
         data: Bytes,
     },
+    /// A block that the peer wanted and that cannot be read: it is told so, where it understands that (BEP 6).
+    Refuse {
+        piece: PieceIndex,
+        begin: u32,
+        length: u32,
+    },
     /// Ends the connection; `banned` also refuses the address for a while.
     Drop {
         banned: bool,

@@ -451,6 +451,14 @@ impl Peer {
                     self.outbox.push_block(ask, data);
                 }
             }
+            PeerCommand::Refuse { piece, begin, length } => {
+                let ask = Ask { index: piece.0, begin, length };
+                if let Some(at) = self.wanted.iter().position(|wanted| *wanted == ask) {
+                    self.remove_want(at);
+                    self.refuse(ask);
+                    self.tell_wants();
+                }
+            }
             PeerCommand::Drop { .. } => {}
         }
     }

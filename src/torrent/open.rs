@@ -1,10 +1,12 @@
 //! From a source to a running driver, and to its end: the order in which the parts are started and stopped.
 
 use std::fs::File;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tracing::{debug, warn};
@@ -222,8 +224,17 @@ impl Life {
             trace: self.trace.take(),
             background: self.options.background,
         });
-        driver.run(&mut self.ending).await;
-        driver.finish();
+        match AssertUnwindSafe(driver.run(&mut self.ending)).catch_unwind().await {
+            Ok(()) => driver.finish(),
+            Err(_) => {
+                // Nobody must wait for ever for what nobody drives any more.
+                opened.door.close();
+                let why =
+                    "a fault in peerflix itself stopped the download; what is on disk is safe".to_owned();
+                self.session.phase.send_replace(Phase::Failed(why));
+                let _ = self.ending.wait_for(|&ending| ending).await;
+            }
+        }
         self.end(Some(&opened)).await;
     }
 
