@@ -102,7 +102,7 @@ async fn a_magnet_gets_its_metadata_though_most_of_it_is_false() {
     let world = World::new();
     // More than one piece of metadata.
     let film = Film::several("Show", [("film.mkv", noise(52, 600_000)), ("other.mkv", noise(53, 1000))])
-        .with_empty_files(400);
+        .with_empty_files(800);
     assert!(film.info().len() > 16 * 1024);
     let manners = [Manner::FalseMetadata, Manner::HugeMetadata, Manner::BadExtended, Manner::Dribbling];
     let crowd = Crowd::start(&world, &film, manners.into_iter().chain(manners));
@@ -110,7 +110,7 @@ async fn a_magnet_gets_its_metadata_though_most_of_it_is_false() {
     let source = world.resolve(&film.magnet(), &options).await;
     let torrent = Torrent::open(source, options, world.net()).await.expect("it opens");
     let (files, ()) = tokio::join!(soon(torrent.files()), crowd.let_begin());
-    assert_eq!(files.expect("files").files.len(), 402);
+    assert_eq!(files.expect("files").files.len(), 802);
     is_same(&whole(&torrent, 1).await, film.bytes(1));
     torrent.close().await;
 }
