@@ -19,6 +19,7 @@ pub mod metadata;
 mod outbox;
 mod peer;
 pub mod pex;
+mod seat;
 mod shared;
 #[cfg(test)]
 mod test_peer;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -15,7 +15,8 @@ use super::candidates::{CandidateReport, Candidates};
 use super::ending::Ending;
 use super::metadata::Assembly;
 use super::peer::Ours;
-use super::turnover::{Use, least_useful};
+use super::seat::{Facts, Seat, Seated, ToPeer};
+use super::turnover::least_useful;
 use super::{Candidate, Origin, PeerCommand, PeerReport, SwarmConfig, SwarmCounts, pex};
 use crate::bitfield::Bitfield;
 use crate::layout::{Layout, PieceIndex};
@@ -107,58 +108,6 @@ struct Book {
     endings: BTreeMap<Ending, u64>,
     /// When one may make room for another again.
     turnover_at: Timestamp,
-}
-
-/// A connection, from before its handshake to its end.
-struct Seat {
-    commands: mpsc::UnboundedSender<ToPeer>,
-    address: SocketAddr,
-    origin: Origin,
-    /// Set with the handshake.
-    peer_id: Option<[u8; 20]>,
-    since: Timestamp,
-    /// Where others can dial it.
-    listens_at: Option<SocketAddr>,
-    /// It dialled us, and its own address is in the table of candidates as connected.
-    claimed: bool,
-    facts: Arc<Facts>,
-}
-
-/// What a connection's task tells the book as it goes.
-#[derive(Debug, Default)]
-pub(super) struct Facts {
-    pub have: AtomicU32,
-    pub seed: AtomicBool,
-    pub choking: AtomicBool,
-    pub interested: AtomicBool,
-    /// We want something of it.
-    pub wanted: AtomicBool,
-    /// It was asked for blocks, and has neither sent nor refused one since.
-    pub owing: AtomicBool,
-    pub downloaded: AtomicU64,
-    pub uploaded: AtomicU64,
-    /// When a block last came or went, in milliseconds of [`Shared::now`]; 0: never.
-    pub used_at: AtomicU64,
-    /// `Connected` has been told, so `Left` must be.
-    pub told: AtomicBool,
-    pub client: OnceLock<String>,
-}
-
-/// What is said to a connection's task.
-#[derive(Debug)]
-pub(super) enum ToPeer {
-    Command(PeerCommand),
-    Have(PieceIndex),
-    /// The torrent is known now.
-    Known,
-    End(Ending),
-}
-
-/// What a new connection's task gets.
-pub(super) struct Seated {
-    pub id: PeerId,
-    pub commands: mpsc::UnboundedReceiver<ToPeer>,
-    pub facts: Arc<Facts>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -518,30 +467,5 @@ impl Book {
 
     fn count(&mut self, ending: Ending) {
         *self.endings.entry(ending).or_default() += 1;
-    }
-}
-
-impl Seat {
-    fn is_incoming(&self) -> bool {
-        self.origin == Origin::Incoming
-    }
-
-    /// Not whom the user has named.
-    fn may_be_replaced(&self) -> bool {
-        self.peer_id.is_some() && self.origin != Origin::Given
-    }
-
-    fn usefulness(&self, peer: PeerId, now: Timestamp) -> Use {
-        let facts = &self.facts;
-        let is = |fact: &AtomicBool| fact.load(Ordering::Relaxed);
-        let used_at = Duration::from_millis(facts.used_at.load(Ordering::Relaxed));
-        Use {
-            peer,
-            idle: now.since(Timestamp::since_start(used_at).max(self.since)),
-            choking: is(&facts.choking),
-            wanted: is(&facts.wanted),
-            interested: is(&facts.interested),
-            owing: is(&facts.owing),
-        }
     }
 }
