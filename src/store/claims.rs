@@ -179,6 +179,11 @@ impl Claims {
         Ok(())
     }
 
+    #[cfg(test)]
+    pub(super) fn is_foreign(&self, file: u32) -> bool {
+        lock(&self.list).claims.get(&file) == Some(&Claim::Foreign)
+    }
+
     /// The file is gone, and with it nothing that anybody relies on: it may be made anew.
     pub(super) fn forget(&self, file: u32) {
         lock(&self.list).claims.remove(&file);

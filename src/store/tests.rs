@@ -663,9 +663,14 @@ proptest! {
                                         break;
                                     }
                                 }
-                                // The power went before it was recorded that the file is ours: the user removes it.
-                                StoreEvent::Broken(StoreError::Occupied { path }) => {
-                                    world.remove(&path.display().to_string());
+                                // The power went before it was recorded that a file is ours: the user removes it.
+                                StoreEvent::Lost { block } if block.piece.0 == piece % pieces => {
+                                    store.sync().await.expect("and until then nobody writes");
+                                    for (index, file) in (0..).zip(&metainfo.files) {
+                                        if store.handle.shared.claims.is_foreign(index) {
+                                            world.remove(&format!("data/{}", file.path.join("/")));
+                                        }
+                                    }
                                     fetch(&store, &metainfo, &bytes, piece % pieces).await;
                                 }
                                 _ => {}
