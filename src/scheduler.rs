@@ -26,6 +26,10 @@ use progress::Progress;
 use rarity::Rarity;
 use reader::Reader;
 
+/// A peer is told that nothing of it is wanted when that has been so for this long. It will choke us then, and be slow to
+/// change its mind; and a player that seeks closes one connection before it opens the next.
+const INTEREST_LASTS: Duration = Duration::from_secs(10);
+
 /// A connection to a peer. Never used again for another connection in the same session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PeerId(pub u32);
@@ -233,7 +237,12 @@ pub struct Scheduler {
     epoch: u64,
     /// Missing pieces within the background and the readers' files.
     wanted: u32,
+    /// Since when nothing has been wanted; whether that is so long that peers have been told.
+    idle_since: Option<Timestamp>,
+    is_idle: bool,
     counts: Counts,
+    /// Blocks asked of a second peer while the first was thought to be sending them.
+    duplicates: u64,
     outputs: VecDeque<Output>,
     next_look_at: Timestamp,
 }
@@ -257,7 +266,10 @@ impl Scheduler {
             round_trip: Duration::from_millis(100),
             epoch: 1,
             wanted: 0,
+            idle_since: None,
+            is_idle: false,
             counts: Counts::default(),
+            duplicates: 0,
             outputs: VecDeque::new(),
             next_look_at: Timestamp::ZERO,
             layout,
@@ -416,9 +428,9 @@ impl Scheduler {
 
     fn tell_interest(&mut self, at: usize) {
         let peer = &mut self.peers[at];
-        let interested = peer.offers > 0 && self.wanted > 0;
+        let interested = peer.offers > 0 && !self.is_idle;
         // A peer that has told nothing yet may still turn out to have everything.
-        if interested != peer.interested && (interested || !peer.have.is_none() || self.wanted == 0) {
+        if interested != peer.interested && (interested || !peer.have.is_none() || self.is_idle) {
             peer.interested = interested;
             self.outputs.push_back(Output::Interest { peer: peer.id, interested });
         }
@@ -472,7 +484,9 @@ impl Scheduler {
     fn on_block(&mut self, now: Timestamp, id: PeerId, block: BlockId) {
         let size = self.layout.block_size(block);
         self.line.on_bytes(now, size);
-        let was_asked = self.peer_mut(id).is_some_and(|peer| peer.on_answer(now, block, size));
+        let late = self.peer_mut(id).and_then(|peer| peer.on_answer(now, block, size));
+        late.into_iter().for_each(|seconds| self.line.on_late(seconds));
+        let was_asked = late.is_some();
         self.in_flight -= u32::from(was_asked);
         if let Some(peer) = self.peer_mut(id) {
             peer.idle_epoch = 0;
@@ -585,9 +599,15 @@ impl Scheduler {
             }
             next = next.max(pieces.end);
         }
-        let changed = (wanted > 0) != (self.wanted > 0);
         self.wanted = wanted;
-        if changed {
+        if wanted > 0 {
+            self.idle_since = None;
+            self.set_idle(false);
+        }
+    }
+
+    fn set_idle(&mut self, is_idle: bool) {
+        if std::mem::replace(&mut self.is_idle, is_idle) != is_idle {
             (0..self.peers.len()).for_each(|at| self.tell_interest(at));
         }
     }
@@ -597,6 +617,10 @@ impl Scheduler {
         self.snub_the_silent(now);
         self.attend_failed(now);
         self.weigh_round_trip();
+        self.help_out(now);
+        if self.wanted == 0 && now.since(*self.idle_since.get_or_insert(now)) >= INTEREST_LASTS {
+            self.set_idle(true);
+        }
         if self.plan.is_old(now) {
             self.replan(now);
         }

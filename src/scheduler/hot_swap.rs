@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::peer::Peer;
+use super::plan::Planned;
 use super::{Misbehaviour, Output, PeerId, Scheduler};
 use crate::layout::{BLOCK, BlockId};
 use crate::units::Timestamp;
@@ -52,35 +54,56 @@ impl Scheduler {
                 break;
             }
             while swaps < MOST_SWAPS {
-                let Some((late, to)) = self.worst_late(now, index) else { break };
+                let Some((late, to)) = self.worst_late(now, planned, false) else { break };
                 swaps += 1;
                 self.swap(now, &late, to);
             }
         }
     }
 
-    /// The block of the piece whose swap gains the most time, and the peer to take it to.
-    fn worst_late(&self, now: Timestamp, index: usize) -> Option<(Late, PeerId)> {
-        let planned = self.plan.pieces[index];
+    /// The end of the background: peers that have nothing left to do take over what slower ones have not sent. Looked at
+    /// now and then only: nobody waits for it.
+    pub(super) fn help_out(&mut self, now: Timestamp) {
+        let is_idle = |peer: &Peer| !peer.choking && peer.estimate.is_tried() && peer.queue.is_empty();
+        if !self.left_open.is_empty() || !self.peers.iter().any(is_idle) {
+            return;
+        }
+        let ending = self.begun.values().filter(|p| p.deadline.is_none() && !p.verifying && p.is_ending());
+        let pieces: Vec<_> = ending.map(|progress| progress.piece).take(MOST_SWAPS).collect();
+        for piece in pieces {
+            if !self.is_background(piece) {
+                continue;
+            }
+            let planned = Planned { piece, deadline: now };
+            for _ in 0..MOST_SWAPS {
+                let Some((late, to)) = self.worst_late(now, planned, true) else { break };
+                self.swap(now, &late, to);
+            }
+        }
+    }
+
+    /// The block of the piece whose swap gains the most time, and the peer (`idle` or not) to take it to.
+    fn worst_late(&self, now: Timestamp, planned: Planned, idle: bool) -> Option<(Late, PeerId)> {
         let progress = self.begun.get(&planned.piece)?;
         let mut late: Option<Late> = None;
         for (number, state) in (0..).zip(&progress.blocks) {
-            if state.asked_of.is_empty() || state.asked_of.len() >= MOST_AT_WORK {
+            if state.asked_of.is_empty() {
                 continue;
             }
             let block = BlockId { piece: planned.piece, block: number };
             let owner = |&id: &PeerId| {
                 let peer = &self.peers[self.peer_at(id)?];
                 let place = peer.queue.iter().position(|flying| flying.block == block)?;
-                Some((peer.queue[place].due_at + peer.delay(now), place, id))
+                let flying = &peer.queue[place];
+                Some((flying.due_at + peer.delay(now), place == 0 || peer.is_coming(now, flying), id))
             };
-            let Some((expected_at, place, from)) = state.asked_of.iter().filter_map(owner).min() else {
+            let Some((expected_at, is_coming, from)) = state.asked_of.iter().filter_map(owner).min() else {
                 continue;
             };
             if expected_at > planned.deadline
                 && late.as_ref().is_none_or(|worst| expected_at > worst.expected_at)
             {
-                let is_movable = place > 0 && state.moves < MOST_MOVES && state.asked_of.len() == 1;
+                let is_movable = !is_coming && state.moves < MOST_MOVES && state.asked_of.len() == 1;
                 late = Some(Late { from, block, expected_at, is_movable });
             }
         }
@@ -94,6 +117,7 @@ impl Scheduler {
                     && !peer.choking
                     && !peer.snubbed
                     && peer.estimate.is_tried()
+                    && (!idle || peer.queue.is_empty())
             })
             .filter(|peer| peer.have.has(planned.piece) && progress.parole.is_none_or(|only| only == peer.id))
             .filter(|peer| {
@@ -102,20 +126,27 @@ impl Scheduler {
             })
             .min_by_key(|peer| peer.soonest(now))?;
         let owner = &self.peers[self.peer_at(late.from)?];
-        let patience = if late.is_movable { LEAST_GAIN } else { LEAST_GAIN.max(owner.estimate.patience()) };
-        if rescuer.soonest(now) + patience >= late.expected_at {
+        let soonest = rescuer.soonest(now);
+        // However unsure we are of the owner: what will most likely take twice as long as its rescue is rescued.
+        let patience = match late.is_movable {
+            true => LEAST_GAIN,
+            false => LEAST_GAIN.max(owner.estimate.patience().min(soonest.since(now))),
+        };
+        if soonest + patience >= late.expected_at {
             return None;
         }
-        if !late.is_movable && !self.may_waste() {
+        if !late.is_movable && !self.may_duplicate(planned.deadline <= now && !idle) {
             return None;
         }
         Some((late, rescuer.id))
     }
 
-    /// The budget: a duplicate is allowed as long as what came twice is a small share of all that came.
-    fn may_waste(&self) -> bool {
+    /// The budget: a duplicate is allowed as long as what may have come twice by that is a small share of all that came.
+    /// What a reader waits for may take twice that share.
+    fn may_duplicate(&self, is_waited_for: bool) -> bool {
         let came = self.counts.blocks as f64 * f64::from(BLOCK);
-        (self.counts.wasted as f64) < self.config.waste_ahead.0 as f64 + self.config.waste_share * came
+        let granted = self.config.waste_ahead.0 as f64 + self.config.waste_share * came;
+        self.duplicates as f64 * f64::from(BLOCK) < granted * if is_waited_for { 2.0 } else { 1.0 }
     }
 
     fn swap(&mut self, now: Timestamp, late: &Late, to: PeerId) {
@@ -127,8 +158,28 @@ impl Scheduler {
             {
                 state.moves += 1;
             }
+        } else {
+            self.duplicates += 1;
+            self.give_up_the_last(now, late.block);
         }
         self.ask_also(now, to, late.block);
+    }
+
+    /// If as many peers as may are at work on the block: takes it from the one that is expected last.
+    fn give_up_the_last(&mut self, now: Timestamp, block: BlockId) {
+        let Some(progress) = self.begun.get(&block.piece) else { return };
+        let Some(state) = progress.blocks.get(block.block as usize) else { return };
+        if state.asked_of.len() < MOST_AT_WORK {
+            return;
+        }
+        let expected = |id: &PeerId| {
+            let peer = &self.peers[self.peer_at(*id)?];
+            let flying = peer.queue.iter().find(|flying| flying.block == block)?;
+            Some(flying.due_at + peer.delay(now))
+        };
+        if let Some(last) = state.asked_of.iter().copied().max_by_key(|id| expected(id)) {
+            self.cancel(now, last, block);
+        }
     }
 
     /// Peers that have long owed us something are asked for nothing that matters; what they owe is asked of others.

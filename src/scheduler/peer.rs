@@ -5,12 +5,16 @@ use std::time::Duration;
 
 use super::PeerId;
 use super::estimate::Estimate;
+use super::line::MOST_SERVICE;
 use crate::bitfield::Bitfield;
 use crate::layout::{BLOCK, BlockId};
-use crate::units::{ByteSize, Timestamp};
+use crate::units::{ByteRate, ByteSize, Timestamp};
 
-/// The queue of a peer that has not sent anything yet: enough to keep it busy for one round trip at a common rate.
-const FRESH_QUEUE: u32 = 4;
+/// The queue of a peer that has not sent anything yet holds what keeps it busy for one round trip at this rate, in bytes
+/// a second, and a block more; but within these bounds. A slow one takes a second for each, and all that it was asked
+/// for too much must be asked again of another; a fast one has twice as many after its first round trip.
+const FRESH_RATE: f64 = 128.0 * 1024.0;
+const FRESH_QUEUE: std::ops::RangeInclusive<u32> = 2..=8;
 /// Blocks in the queue beyond rate times latency, so that it never runs dry between two of our turns.
 const SPARE: u32 = 2;
 /// So many cancelled requests are remembered, because some are answered all the same, and the answer tells the rate.
@@ -25,6 +29,8 @@ pub(super) struct InFlight {
     pub(super) asked_at: Timestamp,
     /// When it should have come whole, by what we knew at the last change of the queue.
     pub(super) due_at: Timestamp,
+    /// There was room on the viewer's line for it: its time says something of the peer, not of that line.
+    is_clear: bool,
 }
 
 #[derive(Debug)]
@@ -37,6 +43,8 @@ pub(super) struct Peer {
     pub(super) interested: bool,
     pub(super) queue_limit: u32,
     pub(super) estimate: Estimate,
+    /// What we believed of its latency when it came.
+    first_latency: Duration,
     /// In the order of asking, which is the order of answering for all known clients.
     pub(super) queue: VecDeque<InFlight>,
     /// Cancelled requests that may yet be answered, the newest last.
@@ -57,6 +65,7 @@ pub(super) struct Peer {
 
 impl Peer {
     pub(super) fn new(id: PeerId, latency: Option<Duration>, pieces: u32) -> Self {
+        let estimate = Estimate::new(latency);
         Peer {
             id,
             have: Bitfield::none(pieces),
@@ -64,7 +73,8 @@ impl Peer {
             choking: true,
             interested: true,
             queue_limit: 250,
-            estimate: Estimate::new(latency),
+            first_latency: estimate.latency(),
+            estimate,
             queue: VecDeque::new(),
             cancelled: VecDeque::new(),
             last_answer_at: None,
@@ -85,20 +95,27 @@ impl Peer {
             return 1;
         }
         let on_the_way = self.estimate.rate().over(self.estimate.latency()).0.div_ceil(u64::from(BLOCK));
-        let wanted =
-            if self.estimate.is_tried() { (on_the_way as u32).saturating_add(SPARE) } else { FRESH_QUEUE };
+        let fresh = self.fresh_queue();
+        let wanted = if self.estimate.is_tried() { (on_the_way as u32).saturating_add(SPARE) } else { fresh };
         // One more for each block that came: at most twice as many each round trip, as TCP itself begins.
-        wanted.min(FRESH_QUEUE.saturating_add(self.estimate.answers())).min(most)
+        wanted.min(fresh.saturating_add(self.estimate.answers())).min(most)
+    }
+
+    fn fresh_queue(&self) -> u32 {
+        let on_the_way = ByteRate::new(FRESH_RATE).over(self.first_latency).0.div_ceil(u64::from(BLOCK));
+        (on_the_way as u32 + 1).clamp(*FRESH_QUEUE.start(), *FRESH_QUEUE.end())
     }
 
     /// How many of the blocks in flight are likely to be on the line within `round_trip`: what queues at a slow peer, or
     /// is owed by a silent one, takes nothing of the line.
-    pub(super) fn on_the_line(&self, now: Timestamp, round_trip: Duration) -> u32 {
+    pub(super) fn on_the_line(&self, now: Timestamp, round_trip: Duration) -> f64 {
         if self.lateness(now) > self.estimate.patience() + round_trip {
-            return 0;
+            return 0.0;
         }
-        let soon = self.estimate.rate().over(round_trip).0.div_ceil(u64::from(BLOCK)) as u32 + 1;
-        soon.min(self.queue.len() as u32)
+        let soon = self.estimate.rate().bytes_per_second() * round_trip.as_secs_f64() / f64::from(BLOCK);
+        // A block that takes its time on the peer's own line is on ours for a small part of that.
+        let soon = if self.estimate.own_block_time() > MOST_SERVICE { soon } else { soon.ceil() + 1.0 };
+        soon.min(self.queue.len() as f64)
     }
 
     pub(super) fn has_room(&self) -> bool {
@@ -114,6 +131,11 @@ impl Peer {
     /// take about that time again: the longer a silence has lasted, the longer it will.
     pub(super) fn delay(&self, now: Timestamp) -> Duration {
         self.lateness(now) * 2
+    }
+
+    /// The peer is most likely sending this by now: it comes, whatever we say.
+    pub(super) fn is_coming(&self, now: Timestamp, flying: &InFlight) -> bool {
+        flying.due_at + self.delay(now) <= now + self.estimate.block_time()
     }
 
     /// When the peer will have sent all that it owes.
@@ -139,11 +161,11 @@ impl Peer {
             as u32
     }
 
-    pub(super) fn ask(&mut self, now: Timestamp, block: BlockId) {
+    pub(super) fn ask(&mut self, now: Timestamp, block: BlockId, is_clear: bool) {
         // What is late now delays this one as well, but that is added whenever it is looked at (`delay`).
         let due_at = self.soonest(now) - self.delay(now);
         self.owing_since.get_or_insert(now);
-        self.queue.push_back(InFlight { block, asked_at: now, due_at });
+        self.queue.push_back(InFlight { block, asked_at: now, due_at, is_clear });
     }
 
     /// Takes a block off the queue without an answer.
@@ -165,8 +187,8 @@ impl Peer {
         true
     }
 
-    /// A block has come. True if it was in flight.
-    pub(super) fn on_answer(&mut self, now: Timestamp, block: BlockId, size: u32) -> bool {
+    /// A block has come. By how many seconds it missed the moment in which it was expected, if it was in flight.
+    pub(super) fn on_answer(&mut self, now: Timestamp, block: BlockId, size: u32) -> Option<f64> {
         self.snubbed = false;
         let asked =
             self.queue.iter().position(|flying| flying.block == block).and_then(|at| self.queue.remove(at));
@@ -176,12 +198,12 @@ impl Peer {
         };
         if let Some(flying) = asked.or_else(cancelled) {
             let busy_since = self.last_answer_at.filter(|&at| at > flying.asked_at);
-            self.estimate.on_answer(now, flying.asked_at, busy_since, flying.due_at, size);
+            self.estimate.on_answer(now, flying.asked_at, busy_since, flying.due_at, flying.is_clear, size);
         }
         self.last_answer_at = Some(now);
         self.owing_since = (!self.queue.is_empty()).then_some(now);
         self.expect_again(now, 0);
-        asked.is_some()
+        asked.map(|flying| now.elapsed().as_secs_f64() - flying.due_at.elapsed().as_secs_f64())
     }
 
     /// Reckons anew when each block from position `from` on is due.
@@ -222,7 +244,7 @@ mod tests {
         let mut peer = Peer::new(PeerId(1), Some(Duration::from_millis(50)), 1);
         peer.choking = false;
         for n in 0..8 {
-            peer.ask(at(0), block(n));
+            peer.ask(at(0), block(n), true);
         }
         for n in 0..8 {
             peer.on_answer(at(66 + 16 * u64::from(n)), block(n), BLOCK);
@@ -233,14 +255,15 @@ mod tests {
     #[test]
     fn the_queue_is_rate_times_latency_and_a_little() {
         assert_eq!(steady_peer().longest_queue(), 4 + SPARE);
-        assert_eq!(Peer::new(PeerId(2), None, 1).longest_queue(), FRESH_QUEUE);
+        let fresh = |ms| Peer::new(PeerId(2), Some(Duration::from_millis(ms)), 1).longest_queue();
+        assert_eq!((fresh(1), fresh(100), fresh(400), fresh(2000)), (2, 2, 5, 8));
     }
 
     #[test]
     fn each_block_in_the_queue_makes_the_next_one_later() {
         let mut peer = steady_peer();
         let alone = peer.soonest(at(300));
-        peer.ask(at(300), block(9));
+        peer.ask(at(300), block(9), true);
         let behind = peer.soonest(at(300));
         assert_eq!(behind.since(alone), peer.estimate.block_time());
     }
@@ -248,7 +271,7 @@ mod tests {
     #[test]
     fn a_silent_peer_is_expected_later_and_later() {
         let mut peer = steady_peer();
-        peer.ask(at(300), block(9));
+        peer.ask(at(300), block(9), true);
         let due = peer.queue[0].due_at;
         assert_eq!(peer.delay(due), Duration::ZERO);
         assert_eq!(peer.delay(due + Duration::from_millis(200)), Duration::from_millis(400));
@@ -258,7 +281,7 @@ mod tests {
     fn what_is_cancelled_in_the_middle_brings_the_rest_nearer() {
         let mut peer = steady_peer();
         for n in 10..13 {
-            peer.ask(at(300), block(n));
+            peer.ask(at(300), block(n), true);
         }
         let last = peer.queue[2].due_at;
         assert!(peer.forget(at(300), block(11)));

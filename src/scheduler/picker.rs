@@ -4,17 +4,23 @@
 
 use std::time::Duration;
 
+use super::line::MOST_SERVICE;
 use super::peer::Peer;
 use super::progress::Progress;
 use super::{Output, PeerId, Scheduler};
 use crate::layout::{BLOCK, BlockId, PieceIndex};
 use crate::units::Timestamp;
 
-/// The service time of a block counts for so much at the most when the line's share in flight is reckoned: a slow
-/// peer's own queue is not the line's.
-const MOST_SERVICE: Duration = Duration::from_millis(50);
 /// A block that is expected just in time is expected too late.
 const SAFETY: Duration = Duration::from_millis(500);
+/// A peer leaves a block to others only if all of them together would have brought it, and all before it, in this share
+/// of the time: our estimates are not better than that. Those of peers that have sent little are worse.
+const SOONER: f64 = 0.9;
+const MUCH_SOONER: f64 = 0.7;
+/// What is many blocks in this.
+const MANY: u32 = 16;
+/// When only what is urgent may be asked for, so many peers are tried: the soonest of them. Slower ones would pass too.
+const MOST_PASSES: usize = 8;
 /// At most so many begun pieces are looked at for a peer that lacks most of them.
 const MOST_LOOKS: usize = 32;
 
@@ -24,8 +30,9 @@ impl Scheduler {
         let someone_waits = self.is_someone_waiting();
         let most = self.line.most_in_flight(self.round_trip, false);
         let most_urgent = self.line.most_in_flight(self.round_trip, someone_waits);
+        let clear = self.line.carried_in(self.round_trip);
         let on_the_line = |peer: &Peer| peer.on_the_line(now, self.round_trip);
-        let mut in_flight: u32 = self.peers.iter().map(on_the_line).sum();
+        let mut in_flight: f64 = self.peers.iter().map(on_the_line).sum();
         let mut passed = Vec::new();
         loop {
             if in_flight >= most_urgent {
@@ -47,16 +54,17 @@ impl Scheduler {
             let Some((at, _)) = soonest else { break };
             match self.pick(now, at, urgent_only) {
                 Some(block) => {
-                    self.ask(now, at, block);
-                    in_flight += 1;
+                    self.ask(now, at, block, in_flight < clear);
+                    in_flight += 1.0;
                 }
+                None if urgent_only && passed.len() >= MOST_PASSES => break,
                 None if urgent_only => passed.push(at),
                 None => self.peers[at].idle_epoch = self.epoch,
             }
         }
     }
 
-    fn ask(&mut self, now: Timestamp, at: usize, block: BlockId) {
+    fn ask(&mut self, now: Timestamp, at: usize, block: BlockId, is_clear: bool) {
         let id = self.peers[at].id;
         let progress =
             self.begun.entry(block.piece).or_insert_with(|| Progress::new(&self.layout, block.piece));
@@ -64,7 +72,7 @@ impl Scheduler {
         if progress.open() == 0 {
             self.left_open.remove(&block.piece);
         }
-        self.peers[at].ask(now, block);
+        self.peers[at].ask(now, block, is_clear);
         self.in_flight += 1;
         self.outputs.push_back(Output::Request { peer: id, block });
     }
@@ -72,7 +80,7 @@ impl Scheduler {
     /// Asks `id` too for a block that is in flight elsewhere.
     pub(super) fn ask_also(&mut self, now: Timestamp, id: PeerId, block: BlockId) {
         if let Some(at) = self.peer_at(id) {
-            self.ask(now, at, block);
+            self.ask(now, at, block, false);
         }
     }
 
@@ -105,7 +113,7 @@ impl Scheduler {
     /// By deadline: the first block that the others could not bring sooner, or that this peer brings in good time.
     fn pick_urgent(&mut self, now: Timestamp, at: usize) -> Option<BlockId> {
         let peer = &self.peers[at];
-        let (id, then) = (peer.id, peer.soonest(now));
+        let (id, then, is_known) = (peer.id, peer.soonest(now), peer.estimate.answers() >= MANY);
         let mut others = None;
         let mut before = 0;
         for index in 0..self.plan.urgent {
@@ -118,8 +126,10 @@ impl Scheduler {
             before += open;
             let in_time = then + SAFETY <= planned.deadline;
             if !in_time {
-                let by_others = *others.get_or_insert_with(|| self.blocks_by_others(now, at, then, None));
-                if by_others >= before && self.blocks_by_others(now, at, then, Some(planned.piece)) >= before
+                let sooner = now + then.since(now).mul_f64(if is_known { SOONER } else { MUCH_SOONER });
+                let by_others = *others.get_or_insert_with(|| self.blocks_by_others(now, at, sooner, None));
+                if by_others >= before
+                    && self.blocks_by_others(now, at, sooner, Some(planned.piece)) >= before
                 {
                     continue;
                 }
@@ -236,7 +246,7 @@ impl Scheduler {
             self.peers.iter().filter(|peer| !peer.choking && !peer.snubbed && peer.estimate.is_tried())
         {
             let rate = peer.estimate.rate().bytes_per_second().max(f64::from(BLOCK) / 100.0);
-            let alone = peer.estimate.latency() + peer.estimate.block_time().min(MOST_SERVICE);
+            let alone = peer.estimate.latency() + peer.estimate.own_block_time().min(MOST_SERVICE);
             sum += rate * alone.as_secs_f64();
             weight += rate;
         }

@@ -89,25 +89,31 @@ impl Scheduler {
     }
 
     /// A reader waits for something that nobody was asked for: whatever is in flight for later makes way, in this very
-    /// moment. (A block that was sent before its cancel came is still welcome.)
+    /// moment. (What is being sent already stays asked for: it comes all the same.)
     pub(super) fn make_way(&mut self, now: Timestamp) {
-        let heads: Vec<_> =
-            self.readers.iter().filter(|r| r.waiting && r.head < r.span.end()).map(|r| r.head).collect();
-        let neglected = heads.iter().any(|&head| {
-            let piece = self.layout.piece_at(head);
-            !self.had.has(piece) && self.begun.get(&piece).is_none_or(|p| p.open() > 0 && !p.verifying)
+        let heads = self.readers.iter().filter(|r| r.waiting && r.head < r.span.end()).map(|r| r.head);
+        let mut neglected: Vec<_> = heads.map(|head| self.layout.piece_at(head)).collect();
+        neglected.retain(|piece| {
+            !self.had.has(*piece) && self.begun.get(piece).is_none_or(|p| p.open() > 0 && !p.verifying)
         });
-        if !neglected {
+        if neglected.is_empty() {
             return;
         }
+        // Whoever cannot help here goes on with what he was asked for, unless it takes room on the viewer's line.
+        let holds_back = self.line.holds_back();
         let soon = now + self.config.urgent / 4;
         for at in 0..self.peers.len() {
+            let have = &self.peers[at].have;
+            if !holds_back && !neglected.iter().any(|piece| have.has(*piece)) {
+                continue;
+            }
             let id = self.peers[at].id;
-            let later: Vec<_> = self.peers[at]
+            let peer = &self.peers[at];
+            let later: Vec<_> = peer
                 .queue
                 .iter()
+                .filter(|flying| self.deadline(flying.block.piece) > soon && !peer.is_coming(now, flying))
                 .map(|flying| flying.block)
-                .filter(|block| self.deadline(block.piece) > soon)
                 .collect();
             later.into_iter().for_each(|block| self.cancel(now, id, block));
         }

@@ -1,6 +1,7 @@
 //! What lies between the peers and the viewer.
 
 use super::{BITRATE, FILM, MIB, evening, tell, visit};
+use crate::report::Limits;
 use crate::scenario::{At, Group, Measure, Scenario, Step};
 
 fn decent(count: usize, rate: f64, rtt: f64) -> Group {
@@ -36,7 +37,11 @@ fn narrow_line() -> Scenario {
 }
 
 fn wide_line_of_slow_peers() -> Scenario {
-    Scenario { line: Some(1e7), ..Scenario::new("", FILM, MIB, vec![decent(40, 6e4, 0.1)], visit()) }
+    // When a seek comes each peer is in the midst of sending a block, and no cancel takes back what is half sent: 0.27 s
+    // until the last of them is free, of which the bound (0.7 to 1 s) knows nothing.
+    let limits = Limits { seek: 1.45, ..Limits::GOAL };
+    let peers = vec![decent(40, 6e4, 0.1)];
+    Scenario { line: Some(1e7), limits, ..Scenario::new("", FILM, MIB, peers, visit()) }
 }
 
 /// Someone else in the house begins to watch something.
