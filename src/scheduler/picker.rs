@@ -80,7 +80,7 @@ impl Scheduler {
         self.plan.pieces[..self.plan.urgent].iter().any(|planned| self.open_blocks(planned.piece) > 0)
     }
 
-    fn open_blocks(&self, piece: PieceIndex) -> u32 {
+    pub(super) fn open_blocks(&self, piece: PieceIndex) -> u32 {
         match self.begun.get(&piece) {
             Some(progress) if progress.verifying => 0,
             Some(progress) => progress.open(),
@@ -93,7 +93,7 @@ impl Scheduler {
         if self.peers[at].snubbed {
             return if urgent_only { None } else { self.pick_background(at) };
         }
-        if let Some(block) = self.pick_urgent(now, at) {
+        if let Some(block) = self.pick_for_trade(now, at).or_else(|| self.pick_urgent(now, at)) {
             return Some(block);
         }
         if urgent_only {
@@ -133,8 +133,11 @@ impl Scheduler {
 
     /// How many blocks (of `piece`, if named) the other peers could bring before `then`, beyond what they owe.
     fn blocks_by_others(&self, now: Timestamp, at: usize, then: Timestamp, piece: Option<PieceIndex>) -> u32 {
-        let can_bring =
-            |peer: &Peer| !peer.choking && !peer.snubbed && piece.is_none_or(|piece| peer.have.has(piece));
+        let can_bring = |peer: &Peer| {
+            // Who was just asked and passed will not: of two equally fast peers each would wait for the other.
+            let passed = peer.idle_epoch == self.epoch && peer.has_room();
+            !passed && !peer.choking && !peer.snubbed && piece.is_none_or(|piece| peer.have.has(piece))
+        };
         let others = self.peers.iter().enumerate().filter(|(other, peer)| *other != at && can_bring(peer));
         others.map(|(_, peer)| peer.blocks_by(now, then)).fold(0, u32::saturating_add)
     }
@@ -217,7 +220,7 @@ impl Scheduler {
         self.next_open(piece, id)
     }
 
-    fn next_open(&mut self, piece: PieceIndex, id: PeerId) -> Option<BlockId> {
+    pub(super) fn next_open(&mut self, piece: PieceIndex, id: PeerId) -> Option<BlockId> {
         if !self.begun.contains_key(&piece) {
             return self.begin(piece, id);
         }
@@ -243,5 +246,43 @@ impl Scheduler {
         if weight > 0.0 {
             self.round_trip = Duration::from_secs_f64((sum / weight).clamp(0.001, 5.0));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::bitfield::Bitfield;
+    use crate::layout::{BLOCK, FileSpan, Layout, PieceIndex};
+    use crate::scheduler::{Config, Input, Output, PeerId, ReaderId, Scheduler};
+    use crate::units::Timestamp;
+
+    #[test]
+    fn two_equally_fast_peers_do_not_each_wait_for_the_other() {
+        let length = u64::from(BLOCK);
+        let layout = Layout::new(length, BLOCK).expect("fair");
+        let mut scheduler = Scheduler::new(layout, Config::default(), 1);
+        let mut have = Bitfield::none(1);
+        have.insert(PieceIndex(0));
+        let span = FileSpan { offset: 0, length };
+        let mut inputs = Vec::new();
+        for peer in [PeerId(0), PeerId(1)] {
+            let latency = Some(Duration::from_millis(50));
+            inputs.push(Input::PeerConnected { peer, latency });
+            inputs.push(Input::PeerBitfield { peer, have: have.clone() });
+            inputs.push(Input::PeerUnchoked { peer });
+        }
+        inputs.push(Input::ReaderOpened { reader: ReaderId(0), span, head: 0, rate: None });
+        let mut requests = 0;
+        for input in inputs {
+            scheduler.handle_input(Timestamp::ZERO, input);
+            while let output @ (Output::Request { .. } | Output::Interest { .. }) =
+                scheduler.poll_output(Timestamp::ZERO)
+            {
+                requests += usize::from(matches!(output, Output::Request { .. }));
+            }
+        }
+        assert_eq!(requests, 1);
     }
 }
