@@ -7,6 +7,7 @@ mod folders;
 mod late;
 mod pipe;
 mod report;
+mod scratch;
 mod session;
 mod watch;
 

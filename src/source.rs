@@ -5,7 +5,7 @@ mod cache;
 mod fetch;
 mod magnet;
 mod metainfo;
-mod names;
+pub(crate) mod names;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

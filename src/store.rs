@@ -29,7 +29,16 @@
 //! the journal knows (by inode and time of change) are not had either, but looked through in the background, as is
 //! what an earlier run has not recorded before it was killed, and what was there without a journal; each piece whose hash is
 //! right is told as [`StoreEvent::Verified`].
+//!
+//! # Other people's files
+//!
+//! A folder that the user names may hold files of the torrent's names that are not the torrent's: another film, another
+//! torrent's, what another program has fetched. Nothing is written to a file that was there before, and that the journal does
+//! not know, until a right piece was found in it (or nothing but zeros). The look through it begins when something is to be
+//! written to it, and that waits; if nothing is right, blocks for it are [`StoreEvent::Lost`] with [`StoreError::Occupied`],
+//! until it is moved away. Files that are written are recorded in the journal, and locked while they are open.
 
+mod claims;
 mod files;
 mod folder;
 mod journal;
@@ -47,7 +56,7 @@ mod writing;
 use std::io;
 use std::ops::Range;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
@@ -55,9 +64,12 @@ use tokio::sync::{Semaphore, oneshot};
 
 use crate::bitfield::Bitfield;
 use crate::layout::{BLOCK, BlockId, Layout, PieceIndex};
+use crate::lock::lock;
 use crate::source::Metainfo;
+use claims::Claims;
 use files::Files;
 use folder::{Folder, RealFolder};
+use journal::Journal;
 
 /// Bytes of blocks that wait to be written; who brings more waits.
 const MOST_QUEUED: u32 = 4 * 1024 * 1024;
@@ -106,6 +118,18 @@ pub enum StoreError {
         lock.display()
     )]
     Busy { lock: PathBuf },
+    /// Another torrent, of the same name.
+    #[error("another peerflix is at work on {}; end that one, or choose another folder with --path", path.display())]
+    InUse { path: PathBuf },
+    #[error(
+        "{} is there already and is not part of this torrent: move it, or choose another folder with --path",
+        path.display()
+    )]
+    Occupied { path: PathBuf },
+    #[error("{} is there already; looking whether it is part of this torrent", path.display())]
+    Unjudged { path: PathBuf },
+    #[error("{} was moved or removed while it was at work; start again to fetch it anew", path.display())]
+    Gone { path: PathBuf },
     #[error("the folder {} cannot be used: {why}; choose another one with --path", folder.display())]
     Folder { folder: PathBuf, why: Arc<io::Error> },
     #[error("a thread could not be started: {0}")]
@@ -142,8 +166,9 @@ impl Store {
     /// runs of pieces that we have, not with bytes. Files without a byte are made; others not before something of
     /// them is written.
     ///
-    /// Fails with [`StoreError::Busy`] if another store, of this process or another one, has the torrent open, and with
-    /// [`StoreError::Folder`] if a folder cannot be made, read or written.
+    /// Fails with [`StoreError::Busy`] if another store, of this process or another one, has the torrent open, with
+    /// [`StoreError::InUse`] if one has another torrent of this name open in this folder, and with [`StoreError::Folder`] if a
+    /// folder cannot be made, read or written.
     pub fn open(
         metainfo: &Metainfo,
         config: StoreConfig,
@@ -189,7 +214,8 @@ impl Store {
 
     /// Hashes the piece as it is on disk once all blocks handed over so far are written; answered with
     /// [`Verified`](StoreEvent::Verified) or [`Failed`](StoreEvent::Failed), or with [`Lost`](StoreEvent::Lost) blocks if it
-    /// cannot be read. A piece that does not exist is ignored.
+    /// cannot be read. Ignored for a piece that does not exist, and for one of which a block was told as lost and not
+    /// written since: to be asked again once that has come.
     pub fn verify(&self, piece: PieceIndex) {
         self.handle.shared.jobs.push(writing::Job::Verify(piece));
     }
@@ -249,6 +275,10 @@ struct Shared {
     /// 20 bytes a piece.
     hashes: Bytes,
     files: Files,
+    /// Which of them may be written.
+    claims: Claims,
+    /// `None` once the store is closed.
+    journal: Mutex<Option<Journal>>,
     /// Pieces that may be read, and not be written.
     verified: Mutex<Bitfield>,
     /// In bytes.
@@ -269,6 +299,7 @@ impl Shared {
     fn close(&self, answer: Option<Answer>) {
         self.reads.close();
         self.jobs.close(answer);
+        self.claims.close();
         // Wakes whoever waits for room, to find that there is no use in it.
         self.room.close();
     }
@@ -291,11 +322,6 @@ impl Shared {
     fn blocks_of(&self, piece: PieceIndex) -> impl Iterator<Item = BlockId> + use<> {
         (0..self.layout.blocks_in(piece)).map(move |block| BlockId { piece, block })
     }
-}
-
-/// A poisoned lock is no reason to lose anything: whatever is behind ours is whole at every moment.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 const _: () = assert!(BLOCK < MOST_QUEUED);

@@ -23,8 +23,9 @@ mod shared;
 #[cfg(test)]
 mod test_peer;
 pub mod tracker;
+mod turnover;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -58,9 +59,11 @@ pub struct Candidate {
 /// Where a candidate comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Origin {
-    /// `--peer`, or `x.pe` of the magnet.
+    /// `--peer`.
     Given,
     Tracker,
+    /// `x.pe` of the magnet: whoever made the magnet, not the tracker, vouches for it.
+    Magnet,
     Dht,
     /// Local service discovery (BEP 14).
     Lsd,
@@ -73,7 +76,7 @@ pub enum Origin {
 impl Origin {
     /// True for what a private torrent must not use (BEP 27).
     pub fn is_public(self) -> bool {
-        matches!(self, Origin::Dht | Origin::Lsd | Origin::Pex)
+        matches!(self, Origin::Magnet | Origin::Dht | Origin::Lsd | Origin::Pex)
     }
 }
 
@@ -153,6 +156,12 @@ pub enum PeerCommand {
         begin: u32,
         data: Bytes,
     },
+    /// A block that the peer wanted and that cannot be read: it is told so, where it understands that (BEP 6).
+    Refuse {
+        piece: PieceIndex,
+        begin: u32,
+        length: u32,
+    },
     /// Ends the connection; `banned` also refuses the address for a while.
     Drop {
         banned: bool,
@@ -169,7 +178,8 @@ pub struct SwarmConfig {
     pub listen_port: Option<u16>,
     /// The most connections, both ways.
     pub most_peers: usize,
-    /// BEP 27: no peer exchange, no metadata given away, no peers but a tracker's (and those given, and those who dial).
+    /// BEP 27: no peer exchange, no metadata given away, no peers but a tracker's (and those given by hand, and those who
+    /// dial).
     pub private: bool,
     /// With the info dictionary itself, where the metadata is known from the start.
     pub layout: Option<(Arc<Layout>, Bytes)>,
@@ -272,6 +282,12 @@ impl SwarmHandle {
         self.inner.shared.command(peer, command);
     }
 
+    /// Of the peers that trackers named, or that dialled us, keeps these alone, connected or not: a private torrent has the
+    /// peers of one tracker at a time (BEP 27). Those given by hand stay. Nobody is banned.
+    pub fn keep_only(&self, named: &HashSet<SocketAddr>) {
+        self.inner.shared.keep_only(named);
+    }
+
     /// We have one more piece: tells every connected peer, and those to come.
     pub fn announce_have(&self, piece: PieceIndex) {
         self.inner.shared.announce_have(piece);
@@ -309,3 +325,6 @@ mod hostile_tests;
 #[cfg(test)]
 #[path = "swarm/swarm_tests.rs"]
 mod tests;
+#[cfg(test)]
+#[path = "swarm/turnover_tests.rs"]
+mod turnover_tests;

@@ -7,10 +7,11 @@ use anyhow::{Context, bail, ensure};
 
 use super::ending::Ending;
 use super::exit::{Exit, Failure, OrExit};
+use super::scratch::Scratch;
 use super::session::Session;
 use super::watch::{chosen_player, play, tell_url};
 use crate::cli::Demo;
-use crate::demo::{CLIP, CLIP_NAME, DemoSwarm};
+use crate::demo::{CLIP, DemoSwarm};
 use crate::player;
 use crate::source;
 use crate::torrent::Options;
@@ -38,11 +39,8 @@ pub(super) async fn demo(flags: &Demo, ending: Ending) -> Result<Exit, Failure> 
         Style::Live { .. } if flags.verbose > 0 => Style::Lines,
         style => style,
     };
-    let folder = tempfile::Builder::new()
-        .prefix("peerflix-demo-")
-        .tempdir()
-        .context("the demo has no place for its film")
-        .or_exit(Exit::Disk)?;
+    let folder = Scratch::new().context("the demo has no place for its film").or_exit(Exit::Disk)?;
+    ending.remove_at_exit(folder.path());
     let mut session = Session::new(style, ending)?;
     let swarm = DemoSwarm::start(folder.path(), &session.net).await.or_exit(Exit::Failure)?;
     let done = run(&mut session, flags, player, &swarm, folder.path().join("cache")).await;
@@ -93,7 +91,7 @@ async fn run(
         return Ok(Exit::Success);
     }
     match player {
-        Some(player) => play(session, &flags.player, player, url, CLIP_NAME.into()).await,
+        Some(player) => play(session, &flags.player, player, &url, &files).await,
         None => {
             session.attend(std::future::pending::<()>()).await;
             Ok(Exit::Success)

@@ -1,6 +1,8 @@
 //! Ctrl-C and its kin: the first asks, the second ends.
 
 use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
@@ -8,26 +10,40 @@ use super::Exit;
 
 /// Whether someone has asked the program to end.
 #[derive(Clone)]
-pub(super) struct Ending(watch::Receiver<bool>);
+pub(super) struct Ending {
+    asked: watch::Receiver<bool>,
+    /// Folders that nobody would remove after a second signal.
+    temporary: Arc<Mutex<Vec<PathBuf>>>,
+}
 
 impl Ending {
     /// Starts to listen for signals. From here on, Ctrl-C no longer kills by itself.
     pub(super) fn listen() -> io::Result<Ending> {
         let (ask, asked) = watch::channel(false);
         let mut signals = Signals::new()?;
+        let temporary = Arc::<Mutex<Vec<PathBuf>>>::default();
+        let left = temporary.clone();
         tokio::spawn(async move {
             signals.next().await;
             ask.send_replace(true);
             signals.next().await;
             // Closing takes too long for this user. What matters on the disk is safe without it.
+            for folder in left.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+                let _ = std::fs::remove_dir_all(folder);
+            }
             std::process::exit(Exit::Interrupted as i32);
         });
-        Ok(Ending(asked))
+        Ok(Ending { asked, temporary })
+    }
+
+    /// Has a folder removed also where the program ends without further ado.
+    pub(super) fn remove_at_exit(&self, folder: &Path) {
+        self.temporary.lock().unwrap_or_else(PoisonError::into_inner).push(folder.to_owned());
     }
 
     /// Returns once the end has been asked for.
     pub(super) async fn asked(&self) {
-        if self.0.clone().wait_for(|asked| *asked).await.is_err() {
+        if self.asked.clone().wait_for(|asked| *asked).await.is_err() {
             // The listening task never ends before it has sent.
             std::future::pending().await
         }

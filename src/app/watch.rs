@@ -1,6 +1,7 @@
 //! `peerflix TORRENT`.
 
 use std::io::Write;
+use std::path::Path;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -12,7 +13,9 @@ use super::folders;
 use super::pipe::{self, PipeError};
 use super::session::{Session, open_chosen};
 use crate::cli::{PlayerFlags, Watch};
+use crate::http::route::path_of;
 use crate::player::{self, Environment, Launch};
+use crate::read::Files;
 use crate::source::{self, Metainfo};
 use crate::torrent::{Choice, Options};
 use crate::tui::Style;
@@ -20,6 +23,8 @@ use crate::units::ByteSize;
 
 /// What was typed may prove wrong within this time before the URL is told: a wrong path should not first look right.
 const GLANCE: Duration = Duration::from_millis(100);
+/// A file on this computer is read by then, however busy the computer is.
+const GLANCE_AT_A_FILE: Duration = Duration::from_secs(2);
 
 pub(super) async fn watch(flags: &Watch, ending: Ending) -> Result<Exit, Failure> {
     let player = chosen_player(&flags.player)?;
@@ -51,8 +56,9 @@ async fn stream(
     let net = session.net.clone();
     let cache = options.metadata_cache();
     let typed = flags.torrent.as_deref().unwrap_or_default();
+    let glance = if Path::new(typed).is_file() { GLANCE_AT_A_FILE } else { GLANCE };
     let mut resolving = pin!(source::resolve(typed, &net, &cache));
-    let source = match tokio::time::timeout(GLANCE, &mut resolving).await {
+    let source = match tokio::time::timeout(glance, &mut resolving).await {
         Ok(source) => {
             let source = source.or_exit(Exit::Source)?;
             tell_url(session, url.as_deref(), flags.quiet, player.is_some());
@@ -86,9 +92,8 @@ async fn stream(
         };
     };
     session.warm_up(&files);
-    let title = files.files.get(files.chosen).map(|file| file.name().to_owned()).unwrap_or_default();
     match player {
-        Some(player) => play(session, &flags.player, player, url, title).await,
+        Some(player) => play(session, &flags.player, player, &url, &files).await,
         None => {
             session.attend(std::future::pending::<()>()).await;
             Ok(Exit::Success)
@@ -96,14 +101,17 @@ async fn stream(
     }
 }
 
-/// Starts the player, and stays until it ends, or until it is time to end it.
+/// Starts the player on the chosen file, and stays until it ends, or until it is time to end it.
 pub(super) async fn play(
     session: &mut Session,
     flags: &PlayerFlags,
     player: player::Choice,
-    url: String,
-    title: String,
+    server: &str,
+    files: &Files,
 ) -> Result<Exit, Failure> {
+    // Players remember by the URL how far a film was watched, so each film has its own, and not the server's plain `/`.
+    let title = files.files.get(files.chosen).map(|file| file.name().to_owned()).unwrap_or_default();
+    let url = format!("{}{}", server.trim_end_matches('/'), path_of(files.chosen, &title));
     let launch = Launch { url, title: Some(title), on_top: !flags.not_on_top, extra: flags.extra.clone() };
     let mut player = player::start(&player, &launch, &Environment::here()).await.or_exit(Exit::Player)?;
     let Some(ended) = session.attend(player.wait()).await else {

@@ -3,12 +3,13 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use hyper::body::{Body, Frame, SizeHint};
+use tokio::time::{Sleep, sleep};
 
 use super::answer::Segment;
 use super::socket::Socket;
@@ -18,11 +19,11 @@ use crate::read::{ReadAt, ReadError};
 /// memory, so fifty paused players cost 6 MiB; and it is large enough that the cost of a turn does not show.
 pub const CHUNK: usize = 128 * 1024;
 
-/// A body begins with so much at once, if it has it. Less is of no use to a player, and a start with a few kilobytes at the
-/// end of one piece is a stall a moment later, until the next piece is there.
+/// A body begins with so much at once, if it can. Less is of little use to a player, and a start with the few kilobytes at
+/// the end of a piece is a stall a moment later, until the next piece is there.
 const BEGINNING: usize = 256 * 1024;
-/// But it does not wait longer than this for more than it has.
-const BEGINNING_WITHIN: Duration = Duration::from_secs(2);
+/// But what is there is not kept longer than this: a client that needs only a few bytes waits for nothing more.
+const BEGINNING_WITHIN: Duration = Duration::from_millis(500);
 
 /// Why a body ends before its end. Whatever it is, the connection is reset.
 #[derive(Debug, thiserror::Error)]
@@ -48,58 +49,31 @@ pub struct FileBody {
     /// `None` while it reads, and when there is nothing left to read.
     reader: Option<Box<dyn ReadAt>>,
     reading: Option<BoxFuture<'static, Read>>,
-    /// Read and not yet handed over.
+    /// Read and not yet handed over. More than one chunk only at the beginning.
     read: VecDeque<Bytes>,
-    has_begun: bool,
+    beginning: Beginning,
     socket: Socket,
 }
 
+/// Of a body: its first bytes are handed over together.
+enum Beginning {
+    Empty,
+    /// Something is there, and more of it may come until then.
+    Gathering(Pin<Box<Sleep>>),
+    Over,
+}
+
 /// A reader is lent to the future that reads, and comes back with what it read.
-type Read = (Box<dyn ReadAt>, Result<VecDeque<Bytes>, ReadError>);
+type Read = (Box<dyn ReadAt>, Result<Bytes, ReadError>);
 
-/// Reads one chunk, or at the beginning of a body several. Nothing at all only where the file ends.
-async fn read(
-    reader: &dyn ReadAt,
-    range: Range<u64>,
-    is_beginning: bool,
-) -> Result<VecDeque<Bytes>, ReadError> {
-    let mut chunks = VecDeque::new();
-    read_chunk(reader, &range, &mut chunks).await?;
-    if is_beginning && !chunks.is_empty() {
-        // What goes wrong now is told when the body comes to it.
-        let _ = tokio::time::timeout(BEGINNING_WITHIN, read_beginning(reader, range, &mut chunks)).await;
-    }
-    Ok(chunks)
-}
-
-async fn read_beginning(
-    reader: &dyn ReadAt,
-    range: Range<u64>,
-    chunks: &mut VecDeque<Bytes>,
-) -> Result<(), ReadError> {
-    loop {
-        let length: usize = chunks.iter().map(Bytes::len).sum();
-        let rest = range.start + length as u64..range.end;
-        if length >= BEGINNING || rest.is_empty() || read_chunk(reader, &rest, chunks).await? == 0 {
-            return Ok(());
-        }
-    }
-}
-
-/// Reads from the start of `range`, into `chunks` if there is anything; says how much.
-async fn read_chunk(
-    reader: &dyn ReadAt,
-    range: &Range<u64>,
-    chunks: &mut VecDeque<Bytes>,
-) -> Result<usize, ReadError> {
+/// Reads one chunk from the start of `range`. Nothing at all only where the file ends.
+async fn read(reader: Box<dyn ReadAt>, range: Range<u64>) -> Read {
     let most = usize::try_from(range.end - range.start).map_or(CHUNK, |left| left.min(CHUNK));
-    let mut bytes = reader.read_at(range.start, most).await?;
-    bytes.truncate(most);
-    let length = bytes.len();
-    if length > 0 {
-        chunks.push_back(bytes);
+    let mut result = reader.read_at(range.start, most).await;
+    if let Ok(bytes) = &mut result {
+        bytes.truncate(most);
     }
-    Ok(length)
+    (reader, result)
 }
 
 impl AnswerBody {
@@ -115,7 +89,7 @@ impl AnswerBody {
             reader: Some(reader),
             reading: None,
             read: VecDeque::new(),
-            has_begun: false,
+            beginning: Beginning::Empty,
             socket,
         })
     }
@@ -135,33 +109,12 @@ impl FileBody {
                 bytes
             }
             Some(Segment::File(range)) => {
-                if self.read.is_empty() {
-                    if self.reading.is_none()
-                        && let Some(reader) = self.reader.take()
-                    {
-                        let (range, is_beginning) = (range.clone(), !self.has_begun);
-                        self.reading = Some(Box::pin(async move {
-                            let result = read(&*reader, range, is_beginning).await;
-                            (reader, result)
-                        }));
-                    }
-                    let Some(reading) = &mut self.reading else {
-                        return Poll::Ready(Some(Err(BodyError::Read(ReadError::Closed))));
-                    };
-                    let Poll::Ready((reader, result)) = reading.as_mut().poll(context) else {
-                        return self.socket.poll_gone(context).map(|()| Some(Err(BodyError::Gone)));
-                    };
-                    self.reading = None;
-                    self.reader = Some(reader);
-                    self.has_begun = true;
-                    self.read = result?;
-                }
-                let Some(bytes) = self.read.pop_front() else {
-                    return Poll::Ready(Some(Err(BodyError::Short(self.left()))));
-                };
-                range.start += bytes.len() as u64;
-                if range.start >= range.end {
-                    self.segments.pop_front();
+                let range = range.clone();
+                let bytes = ready!(self.poll_file(context, range.clone()))?;
+                let start = range.start + bytes.len() as u64;
+                match self.segments.front_mut() {
+                    Some(Segment::File(range)) if start < range.end => range.start = start,
+                    _ => drop(self.segments.pop_front()),
                 }
                 bytes
             }
@@ -172,6 +125,50 @@ impl FileBody {
             self.socket.on_body_handed_over();
         }
         Poll::Ready(Some(Ok(bytes)))
+    }
+
+    /// What comes next of the file, from the start of `range`.
+    fn poll_file(&mut self, context: &mut Context<'_>, range: Range<u64>) -> Poll<Result<Bytes, BodyError>> {
+        loop {
+            let gathered: usize = self.read.iter().map(Bytes::len).sum();
+            let rest = range.start + gathered as u64..range.end;
+            let is_enough =
+                matches!(self.beginning, Beginning::Over) || gathered >= BEGINNING || rest.is_empty();
+            if is_enough && let Some(bytes) = self.read.pop_front() {
+                self.beginning = Beginning::Over;
+                return Poll::Ready(Ok(bytes));
+            }
+            if let Some(reader) = self.reader.take() {
+                self.reading = Some(Box::pin(read(reader, rest)));
+            }
+            let Some(reading) = &mut self.reading else {
+                return Poll::Ready(Err(BodyError::Read(ReadError::Closed)));
+            };
+            if let Poll::Ready((reader, result)) = reading.as_mut().poll(context) {
+                self.reading = None;
+                self.reader = Some(reader);
+                match result {
+                    Ok(bytes) if !bytes.is_empty() => self.read.push_back(bytes),
+                    // What goes wrong beyond the beginning is told when the client comes to it.
+                    _ if !self.read.is_empty() => self.beginning = Beginning::Over,
+                    Ok(_) => return Poll::Ready(Err(BodyError::Short(self.left()))),
+                    Err(error) => return Poll::Ready(Err(error.into())),
+                }
+                continue;
+            }
+            if !self.read.is_empty() {
+                if matches!(self.beginning, Beginning::Empty) {
+                    self.beginning = Beginning::Gathering(Box::pin(sleep(BEGINNING_WITHIN)));
+                }
+                if let Beginning::Gathering(until) = &mut self.beginning
+                    && until.as_mut().poll(context).is_ready()
+                {
+                    self.beginning = Beginning::Over;
+                    continue;
+                }
+            }
+            return self.socket.poll_gone(context).map(|()| Err(BodyError::Gone));
+        }
     }
 }
 

@@ -135,9 +135,14 @@ impl Peer {
         self.free_at(now) + self.estimate.block_time()
     }
 
-    /// How many more blocks than it owes it could bring by `then`.
+    /// How many more blocks than it owes it could bring by `then`. None if it could not bring the first one any sooner:
+    /// of peers that are alike, each would otherwise leave the work to the others.
     pub(super) fn blocks_by(&self, now: Timestamp, then: Timestamp) -> u32 {
+        if self.soonest(now) >= then {
+            return 0;
+        }
         let time = then.since(self.free_at(now));
+        // What is rounded must not turn a whole block into none.
         (self.estimate.rate().over(time) + ByteSize(u64::from(BLOCK) / 64)).0.div_euclid(u64::from(BLOCK))
             as u32
     }

@@ -133,11 +133,8 @@ impl Scheduler {
 
     /// How many blocks (of `piece`, if named) the other peers could bring before `then`, beyond what they owe.
     fn blocks_by_others(&self, now: Timestamp, at: usize, then: Timestamp, piece: Option<PieceIndex>) -> u32 {
-        let can_bring = |peer: &Peer| {
-            // Who was just asked and passed will not: of two equally fast peers each would wait for the other.
-            let passed = peer.idle_epoch == self.epoch && peer.has_room();
-            !passed && !peer.choking && !peer.snubbed && piece.is_none_or(|piece| peer.have.has(piece))
-        };
+        let can_bring =
+            |peer: &Peer| !peer.choking && !peer.snubbed && piece.is_none_or(|piece| peer.have.has(piece));
         let others = self.peers.iter().enumerate().filter(|(other, peer)| *other != at && can_bring(peer));
         others.map(|(_, peer)| peer.blocks_by(now, then)).fold(0, u32::saturating_add)
     }
@@ -251,38 +248,74 @@ impl Scheduler {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::collections::VecDeque;
 
+    use super::*;
     use crate::bitfield::Bitfield;
-    use crate::layout::{BLOCK, FileSpan, Layout, PieceIndex};
-    use crate::scheduler::{Config, Input, Output, PeerId, ReaderId, Scheduler};
-    use crate::units::Timestamp;
+    use crate::layout::{FileSpan, Layout};
+    use crate::scheduler::{Config, Input, ReaderId};
 
-    #[test]
-    fn two_equally_fast_peers_do_not_each_wait_for_the_other() {
-        let length = u64::from(BLOCK);
-        let layout = Layout::new(length, BLOCK).expect("fair");
-        let mut scheduler = Scheduler::new(layout, Config::default(), 1);
-        let mut have = Bitfield::none(1);
-        have.insert(PieceIndex(0));
-        let span = FileSpan { offset: 0, length };
-        let mut inputs = Vec::new();
-        for peer in [PeerId(0), PeerId(1)] {
-            let latency = Some(Duration::from_millis(50));
-            inputs.push(Input::PeerConnected { peer, latency });
-            inputs.push(Input::PeerBitfield { peer, have: have.clone() });
-            inputs.push(Input::PeerUnchoked { peer });
+    /// Each of four seeds answers a request every 62 ms, at the same moments as the others, give or take `apart`.
+    /// Gives the time at which the last of so many blocks came, the last of them a short one.
+    fn last_block_at(apart: Duration, blocks: u32) -> Option<Duration> {
+        let length = blocks * BLOCK - 12_000;
+        let layout = Layout::new(u64::from(length), 4 * BLOCK).expect("fair");
+        let span = FileSpan { offset: 0, length: layout.total() };
+        let mut scheduler = Scheduler::new(layout.clone(), Config::default(), 1);
+        let mut queues = vec![VecDeque::new(); 4];
+        let mut inputs =
+            VecDeque::from([Input::ReaderOpened { reader: ReaderId(1), span, head: 0, rate: None }]);
+        for peer in (0..4).map(PeerId) {
+            inputs.push_back(Input::PeerConnected { peer, latency: Some(Duration::from_millis(1)) });
+            inputs.push_back(Input::PeerBitfield { peer, have: Bitfield::all(layout.pieces()) });
+            inputs.push_back(Input::PeerUnchoked { peer });
         }
-        inputs.push(Input::ReaderOpened { reader: ReaderId(0), span, head: 0, rate: None });
-        let mut requests = 0;
-        for input in inputs {
-            scheduler.handle_input(Timestamp::ZERO, input);
-            while let output @ (Output::Request { .. } | Output::Interest { .. }) =
-                scheduler.poll_output(Timestamp::ZERO)
-            {
-                requests += usize::from(matches!(output, Output::Request { .. }));
+        for step in 0..10_000u32 {
+            let now = Timestamp::since_start(Duration::from_millis(u64::from(step)));
+            for (peer, queue) in queues.iter_mut().enumerate() {
+                let turn = step.checked_sub(apart.as_millis() as u32 * peer as u32);
+                if turn.is_some_and(|turn| turn % 62 == 0)
+                    && let Some(block) = queue.pop_front()
+                {
+                    inputs.push_back(Input::BlockArrived { peer: PeerId(peer as u32), block });
+                }
+            }
+            inputs.push_back(Input::TimeoutReached);
+            while let Some(input) = inputs.pop_front() {
+                if let Input::PieceVerified { piece, .. } = input {
+                    let head = layout.piece_range(piece).end;
+                    inputs.push_back(Input::ReaderMoved { reader: ReaderId(1), head, waiting: true });
+                }
+                scheduler.handle_input(now, input);
+                loop {
+                    match scheduler.poll_output(now) {
+                        Output::Timeout(_) => break,
+                        Output::Verify { piece } => {
+                            inputs.push_back(Input::PieceVerified { piece, lies: Vec::new() });
+                        }
+                        Output::Request { peer, block } => queues[peer.0 as usize].push_back(block),
+                        Output::Cancel { peer, block } => {
+                            queues[peer.0 as usize].retain(|queued| *queued != block);
+                        }
+                        _ => {}
+                    }
+                }
+            }
+            if scheduler.had().is_all() {
+                return Some(now.elapsed());
             }
         }
-        assert_eq!(requests, 1);
+        None
+    }
+
+    /// They did, for ten seconds, at the end of the demo's film.
+    #[test]
+    fn peers_that_are_alike_do_not_leave_the_last_block_to_each_other() {
+        for (apart, blocks) in
+            [0, 1, 15].into_iter().flat_map(|apart| (100..112).map(move |blocks| (apart, blocks)))
+        {
+            let took = last_block_at(Duration::from_millis(apart), blocks).expect("it comes");
+            assert!(took < Duration::from_millis(2500), "{took:?}, {blocks} blocks, {apart} ms apart");
+        }
     }
 }

@@ -6,11 +6,14 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use encoding_rs::Encoding;
+use icu_normalizer::DecomposingNormalizerBorrowed;
 
 /// The longest name of a file that all file systems of note take, in bytes.
 const LONGEST: usize = 255;
 /// What is after the last dot counts as an extension up to this many bytes, and survives shortening.
 const LONGEST_EXTENSION: usize = 16;
+/// What the names of our own folders and locks begin with, beside a torrent's files: no name from a torrent does.
+pub const OURS: &str = ".peerflix-";
 /// Names look alike within one torrent, so this much of them tells the encoding.
 const ENOUGH_TO_DETECT: usize = 64 * 1024;
 
@@ -43,7 +46,7 @@ impl Decoder {
 }
 
 /// One component of a path, made safe: no separator, no `..`, nothing that a terminal or a file system takes amiss,
-/// at most 255 bytes, never empty. A safe one stays as it is, so names on disk are the torrent's own wherever they can be.
+/// at most 255 bytes, never empty, and none that is ours (see [`OURS`]). A safe one stays as it is, so names on disk are the torrent's own wherever they can be.
 pub fn safe_component(name: &str) -> String {
     safe_on(name, cfg!(windows))
 }
@@ -55,15 +58,24 @@ fn safe_on(name: &str, windows: bool) -> String {
     if trimmed.is_empty() {
         return "_".to_owned();
     }
+    let trimmed =
+        if windows && is_short_for_another(trimmed) { trimmed.replace('~', "_") } else { trimmed.to_owned() };
     // Once more after shortening, which may leave of a long name just the device's.
-    not_a_device(shortened(&not_a_device(trimmed.to_owned()), ""))
+    not_reserved(shortened(&not_reserved(trimmed), ""))
 }
 
-fn not_a_device(mut name: String) -> String {
-    if is_device(&name) {
+fn not_reserved(mut name: String) -> String {
+    if is_device(&name) || folded(&name).starts_with(OURS) {
         name.insert(0, '_');
     }
     name
+}
+
+/// `PEERFL~1`: to Windows such a name may be a second one of some other file, one of ours for instance.
+fn is_short_for_another(name: &str) -> bool {
+    let stem = name.split('.').next().unwrap_or(name);
+    let number = stem.rsplit_once('~').map_or("", |(_, number)| number);
+    stem.chars().count() <= 8 && !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit())
 }
 
 /// Text from a stranger, for the screen: no control characters, not long.
@@ -108,7 +120,30 @@ fn shortened(name: &str, mark: &str) -> String {
     format!("{stem}{mark}{extension}")
 }
 
-/// Makes the paths of one torrent distinct, whatever the case of letters, and no file a folder at the same time.
+/// What a name is to a file system that tells it from others as loosely as any does: neither the case of letters counts
+/// (macOS, Windows), nor whether `é` is one character or two (macOS), nor what is not seen (HFS+, ext4 with `casefold`).
+pub fn folded(name: &str) -> String {
+    if name.is_ascii() {
+        return name.to_ascii_lowercase();
+    }
+    let decomposing = DecomposingNormalizerBorrowed::new_nfd();
+    let folded: String = decomposing
+        .normalize_iter(name.chars())
+        .filter(|&c| !is_ignorable(c))
+        // By way of the upper case, as full case folding does: `ſ` is an s, `ς` a σ, `ß` two s.
+        .flat_map(char::to_uppercase)
+        .flat_map(char::to_lowercase)
+        .collect();
+    decomposing.normalize(&folded).into_owned()
+}
+
+/// The more usual ones of Unicode's `Default_Ignorable_Code_Point`.
+fn is_ignorable(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+        || matches!(c, '\u{fe00}'..='\u{fe0f}' | '\u{feff}')
+}
+
+/// Makes the paths of one torrent distinct, even [`folded`], and no file a folder at the same time.
 ///
 /// Paths are known by 64 bits of hash: a torrent can name more folders than fit in memory. Should two differ and yet
 /// have the same hash, one is renamed without need.
@@ -173,7 +208,7 @@ fn key_of(path: &[String]) -> u64 {
 }
 
 fn hash_component(hasher: &mut DefaultHasher, component: &str) {
-    component.to_lowercase().hash(hasher);
+    folded(component).hash(hasher);
 }
 
 #[cfg(test)]
@@ -213,12 +248,20 @@ mod tests {
             ("What If...", "What If"),
             ("space ", "space"),
             (".hidden", ".hidden"),
+            (".peerflix", ".peerflix"),
+            (".peerflix-0123", "_.peerflix-0123"),
+            (".PeerFlix-0123", "_.PeerFlix-0123"),
+            (".peer\u{200d}flix-", "_.peer\u{200d}flix-"),
+            ("PEERFL~1", "PEERFL~1"),
             ("Ünïcode — 日本.mkv", "Ünïcode — 日本.mkv"),
             ("What: a \"film\"?.mkv", "What: a \"film\"?.mkv"),
         ] {
             assert_eq!(safe_on(given, false), safe, "{given:?}");
         }
         assert_eq!(safe_on("C:\\x|y?", true), "C__x_y_");
+        assert_eq!(safe_on("PEERFL~1", true), "PEERFL_1");
+        assert_eq!(safe_on("~1~2.mkv", true), "_1_2.mkv");
+        assert_eq!(safe_on("1999~2001.mkv", true), "1999~2001.mkv");
     }
 
     #[test]
@@ -236,6 +279,18 @@ mod tests {
             ["t/a.mkv", "t/A (2).MKV", "t/a (3).mkv", "t/a (2) (2).mkv", "t/b"]
         );
         assert_eq!(placed(&["t/a", "t/a/b", "t/A/c"]), ["t/a (2)", "t/a/b", "t/A/c"]);
+    }
+
+    #[test]
+    fn no_two_paths_are_alike_on_a_disk_that_composes_or_overlooks_characters() {
+        assert_eq!(
+            placed(&["é.mkv", "e\u{301}.mkv", "É.mkv", "E\u{301}.MKV"]),
+            ["é.mkv", "e\u{301} (2).mkv", "É (3).mkv", "E\u{301} (4).MKV"]
+        );
+        assert_eq!(placed(&["ﬁn/a", "FIN/A", "fin"]), ["ﬁn/a", "FIN/A (2)", "fin (2)"]);
+        assert_eq!(placed(&["ὈΔΥΣΣΕΎΣ", "ὀδυσσεύς"]), ["ὈΔΥΣΣΕΎΣ", "ὀδυσσεύς (2)"]);
+        assert_eq!(placed(&["❤\u{fe0f}.mkv", "❤.mkv"]), ["❤\u{fe0f}.mkv", "❤ (2).mkv"]);
+        assert_eq!(placed(&["日本", "日本語"]), ["日本", "日本語"]);
     }
 
     #[test]
@@ -259,7 +314,13 @@ mod tests {
             let safe = safe_on(&name, windows);
             prop_assert!(!safe.is_empty() && safe.len() <= LONGEST);
             prop_assert!(safe != "." && safe != ".." && !safe.contains(['/', '\\', '\0']));
+            prop_assert!(!folded(&safe).starts_with(OURS));
             prop_assert_eq!(safe_on(&safe, windows), safe);
+        }
+
+        #[test]
+        fn what_is_folded_stays_as_it_is(name in any::<String>()) {
+            prop_assert_eq!(folded(&folded(&name)), folded(&name));
         }
 
         #[test]

@@ -11,7 +11,7 @@ use std::time::UNIX_EPOCH;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Identity {
     pub(super) size: u64,
-    /// 0 where the system has none.
+    /// Of Windows, the file's index. 0 where the system has none: then nothing is recognised.
     pub(super) inode: u64,
     /// Nanoseconds since 1970.
     pub(super) modified: i64,
@@ -20,8 +20,11 @@ pub(super) struct Identity {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Access {
     Read,
-    /// For reading too. The file is made, with the folders that lead to it, if it is not there.
+    /// For reading too. Fails with `ResourceBusy` if another one has the file open to write to it, as far as the file system
+    /// can tell.
     Write,
+    /// As `Write`; the file is made, with the folders that lead to it, if it is not there.
+    Make,
 }
 
 /// Held for as long as the lock is.
@@ -53,6 +56,8 @@ pub(super) trait File: Send + Sync {
     fn set_length(&self, length: u64) -> io::Result<()>;
     /// True if some byte of the range is known never to have been written.
     fn has_hole(&self, start: u64, end: u64) -> bool;
+    /// The first byte from `from` on that may ever have been written; `u64::MAX` if there is none.
+    fn next_data(&self, from: u64) -> u64;
 }
 
 /// A folder of this computer.
@@ -121,21 +126,24 @@ impl Folder for RealFolder {
         }
         let mut options = OpenOptions::new();
         options.read(true).write(true);
+        share_reading_only(&mut options);
         let file = match options.open(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && access == Access::Make => {
                 if let Some(parent) = path.parent() {
                     fs::create_dir_all(parent)?;
                 }
-                options.create_new(true).open(&path)?
+                options.create_new(true).open(&path)
             }
-            there => there?,
+            there => there,
         };
-        Ok(Arc::new(RealFile(file)))
+        Ok(Arc::new(RealFile(file.and_then(lock_to_write).map_err(busy_if_shared)?)))
     }
 
     fn identity(&self, path: &Path) -> io::Result<Option<Identity>> {
         match fs::metadata(self.join(path)?) {
-            Ok(found) if found.is_file() => Ok(Some(identity_of(&found))),
+            Ok(found) if found.is_file() => {
+                Ok(Some(identity_of(&found, || fs::File::open(self.join(path)?))))
+            }
             Ok(_) => Ok(None),
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
                 Ok(None)
@@ -171,22 +179,64 @@ impl Folder for RealFolder {
     #[cfg(windows)]
     fn lock(&self, path: &Path) -> io::Result<Option<Lock>> {
         use std::os::windows::fs::OpenOptionsExt;
-        /// Somebody has the file open who shares it with nobody.
-        const ERROR_SHARING_VIOLATION: i32 = 32;
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(false).share_mode(0);
         match options.open(self.join(path)?) {
             Ok(file) => Ok(Some(Box::new(file))),
-            Err(error) if error.raw_os_error() == Some(ERROR_SHARING_VIOLATION) => Ok(None),
-            Err(error) => Err(error),
+            Err(error) => match busy_if_shared(error) {
+                busy if busy.kind() == io::ErrorKind::ResourceBusy => Ok(None),
+                error => Err(error),
+            },
         }
     }
 }
 
-fn identity_of(found: &fs::Metadata) -> Identity {
+/// Locks a file that is open to be written, for as long as it is. Players and whoever else reads it do not mind.
+#[cfg(unix)]
+fn lock_to_write(file: fs::File) -> io::Result<fs::File> {
+    use rustix::fs::{FlockOperation, flock};
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(io::ErrorKind::ResourceBusy.into()),
+        // Some file systems know no locks.
+        Ok(()) | Err(_) => Ok(file),
+    }
+}
+
+#[cfg(not(unix))]
+fn lock_to_write(file: fs::File) -> io::Result<fs::File> {
+    Ok(file)
+}
+
+#[cfg(windows)]
+fn share_reading_only(options: &mut OpenOptions) {
+    use std::os::windows::fs::OpenOptionsExt;
+    const FILE_SHARE_READ: u32 = 1;
+    const FILE_SHARE_DELETE: u32 = 4;
+    options.share_mode(FILE_SHARE_READ | FILE_SHARE_DELETE);
+}
+
+#[cfg(not(windows))]
+fn share_reading_only(_: &mut OpenOptions) {}
+
+/// On Windows: somebody has the file open who does not share it.
+fn busy_if_shared(error: io::Error) -> io::Error {
+    const ERROR_SHARING_VIOLATION: i32 = 32;
+    if cfg!(windows) && error.raw_os_error() == Some(ERROR_SHARING_VIOLATION) {
+        return io::ErrorKind::ResourceBusy.into();
+    }
+    error
+}
+
+/// `opened` is the file, for systems that tell its number only then.
+fn identity_of(found: &fs::Metadata, opened: impl FnOnce() -> io::Result<fs::File>) -> Identity {
+    #[cfg(not(windows))]
+    drop(opened);
     #[cfg(unix)]
     let inode = std::os::unix::fs::MetadataExt::ino(found);
-    #[cfg(not(unix))]
+    #[cfg(windows)]
+    let inode =
+        opened().and_then(winapi_util::file::information).map_or(0, |information| information.file_index());
+    #[cfg(not(any(unix, windows)))]
     let inode = 0;
     let since = found.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
     let modified = since.and_then(|since| i64::try_from(since.as_nanos()).ok()).unwrap_or(0);
@@ -267,7 +317,7 @@ impl File for RealFile {
     }
 
     fn identity(&self) -> io::Result<Identity> {
-        Ok(identity_of(&self.0.metadata()?))
+        Ok(identity_of(&self.0.metadata()?, || self.0.try_clone()))
     }
 
     fn set_length(&self, length: u64) -> io::Result<()> {
@@ -282,5 +332,20 @@ impl File for RealFile {
     #[cfg(not(target_os = "linux"))]
     fn has_hole(&self, _start: u64, _end: u64) -> bool {
         false
+    }
+
+    #[cfg(target_os = "linux")]
+    fn next_data(&self, from: u64) -> u64 {
+        match rustix::fs::seek(&self.0, rustix::fs::SeekFrom::Data(from)) {
+            Ok(data) => data,
+            // Nothing but a hole.
+            Err(rustix::io::Errno::NXIO) => u64::MAX,
+            Err(_) => from,
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn next_data(&self, from: u64) -> u64 {
+        from
     }
 }

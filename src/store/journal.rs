@@ -41,7 +41,7 @@ pub(super) enum Record {
     Had(Range<u32>),
     /// They no longer are.
     Dropped(Range<u32>),
-    /// What a file was when pieces of it were last recorded.
+    /// What a file of ours was when pieces of it were last recorded, or when we began to write to it.
     File(u32, Identity),
     /// A run began; until `Closed`, files may be newer than the journal says.
     Opened,
@@ -157,7 +157,7 @@ pub(super) struct Journal {
 impl Journal {
     /// Opens the journal, makes it if there is none, and cuts off what is not right of it.
     pub(super) fn open(metainfo: &Metainfo, folder: Arc<dyn Folder>) -> io::Result<(Journal, Replayed)> {
-        let file = folder.open(Path::new(NAME), Access::Write)?;
+        let file = folder.open(Path::new(NAME), Access::Make)?;
         let header = header_of(metainfo);
         let mut journal = Journal {
             folder,
@@ -281,7 +281,7 @@ impl Journal {
 
     /// Puts a journal of just these records in the place of this one; both the old and the new survive until one does.
     pub(super) fn rewrite(&mut self, records: &[Record]) -> io::Result<()> {
-        let file = self.folder.open(Path::new(NEW_NAME), Access::Write)?;
+        let file = self.folder.open(Path::new(NEW_NAME), Access::Make)?;
         file.set_length(0)?;
         file.write(&mut [IoSlice::new(&self.header)], 0)?;
         let mut new = Journal {

@@ -4,17 +4,19 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use aws_lc_rs::digest;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
+use super::claims::Claims;
 use super::files::Files;
-use super::folder::{Folder, Identity};
+use super::folder::{Folder, Identity, Lock};
 use super::journal::{Journal, Record, Replayed, ranges};
 use super::{MOST_QUEUED, Shared, StoreConfig, StoreError, StoreEvent};
 use super::{reading, recheck, syncing, writing};
 use crate::bitfield::Bitfield;
 use crate::layout::PieceIndex;
-use crate::source::Metainfo;
+use crate::source::{Metainfo, names};
 
 /// How much later than its last record a file may have been changed by a run that was killed.
 const SLACK: Duration = Duration::from_secs(120);
@@ -35,18 +37,23 @@ pub(super) fn open(
         .lock(Path::new("lock"))
         .map_err(unusable(&config.state))?
         .ok_or_else(|| StoreError::Busy { lock: config.state.join("lock") })?;
+    let lock: Lock = Box::new((lock, lock_name(metainfo, &config, folder.as_ref())?));
     let files = Files::new(metainfo, folder);
     let (mut journal, replayed) = Journal::open(metainfo, state).map_err(unusable(&config.state))?;
     let judged = judge(metainfo, &files, &replayed, is_new);
     record_start(&mut journal, &replayed, &judged).map_err(unusable(&config.state))?;
     files.create_empty();
 
+    let doubtful = judged.doubtful;
+    let must_look = !doubtful.is_none() || judged.there.iter().any(|&(_, is_known)| !is_known);
     let (events, told) = unbounded_channel();
     let shared = Arc::new(Shared {
         config,
         layout: metainfo.layout.clone(),
         hashes: metainfo.piece_hashes.clone(),
         files,
+        claims: Claims::new(judged.there),
+        journal: Mutex::new(Some(journal)),
         verified: Mutex::new(judged.had.clone()),
         room: Semaphore::new(MOST_QUEUED as usize),
         jobs: writing::Jobs::default(),
@@ -56,13 +63,13 @@ pub(super) fn open(
     });
     let recorded = judged.had.clone();
     let started = start(&shared, move |shared| {
-        syncing::Syncing::new(shared, journal, lock, recorded, replayed.files).run();
+        syncing::Syncing::new(shared, lock, recorded, replayed.files).run();
     })
     .and_then(|()| start(&shared, |shared| writing::Writing::new(shared).run()))
     .and_then(|()| start(&shared, |shared| reading::run(&shared)))
-    .and_then(|()| match judged.doubtful {
-        Some(pieces) => start(&shared, move |shared| recheck::run(&shared, &pieces)),
-        None => Ok(()),
+    .and_then(|()| match must_look {
+        true => start(&shared, move |shared| recheck::run(&shared, &doubtful)),
+        false => Ok(()),
     });
     if let Err(why) = started {
         shared.close(None);
@@ -70,6 +77,21 @@ pub(super) fn open(
         return Err(StoreError::Thread(Arc::new(why)));
     }
     Ok((shared, judged.had, told))
+}
+
+/// All files of a torrent lie below one name; so do those of another torrent of that name, which must not be at work at the
+/// same time. One lock for all of them, whether they are written or only read: a torrent may have more files than a program
+/// may have open.
+fn lock_name(metainfo: &Metainfo, config: &StoreConfig, folder: &dyn Folder) -> Result<Lock, StoreError> {
+    let Some(name) = metainfo.files.first().and_then(|file| file.path.first()) else {
+        return Ok(Box::new(()));
+    };
+    let digest = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, names::folded(name).as_bytes());
+    let number = digest.as_ref().iter().take(8).fold(0u64, |number, &byte| number << 8 | u64::from(byte));
+    let locked = folder.lock(Path::new(&format!("{}{number:016x}.lock", names::OURS)));
+    locked
+        .map_err(|why| StoreError::Folder { folder: config.folder.clone(), why: Arc::new(why) })?
+        .ok_or_else(|| StoreError::InUse { path: config.folder.join(name) })
 }
 
 fn start(shared: &Arc<Shared>, run: impl FnOnce(Arc<Shared>) + Send + 'static) -> std::io::Result<()> {
@@ -84,16 +106,20 @@ struct Judged {
     /// The journal says that we have them, but the files do not look like it.
     dropped: Vec<PieceIndex>,
     /// May be there all the same: to be hashed.
-    doubtful: Option<Bitfield>,
+    doubtful: Bitfield,
+    /// The files that are there and not empty: whether the journal knows them as they are.
+    there: Vec<(u32, bool)>,
 }
 
 fn judge(metainfo: &Metainfo, files: &Files, replayed: &Replayed, is_new: bool) -> Judged {
     let layout = &metainfo.layout;
     let mut had = replayed.had.clone();
     if is_new && had.is_none() {
-        return Judged { had, dropped: Vec::new(), doubtful: None };
+        let doubtful = Bitfield::none(layout.pieces());
+        return Judged { had, dropped: Vec::new(), doubtful, there: Vec::new() };
     }
-    let mut there = Bitfield::all(layout.pieces());
+    let mut long_enough = Bitfield::all(layout.pieces());
+    let mut there = Vec::new();
     // Of files that the journal does not know as they are.
     let mut changed = Bitfield::none(layout.pieces());
     for (index, range) in files.ranges().filter(|(_, range)| !range.is_empty()) {
@@ -103,7 +129,7 @@ fn judge(metainfo: &Metainfo, files: &Files, replayed: &Replayed, is_new: bool) 
         if size < range.end - range.start {
             for piece in layout.pieces_of(range.start + size..range.end).map(PieceIndex) {
                 had.remove(piece);
-                there.remove(piece);
+                long_enough.remove(piece);
             }
         }
         let is_same = match (found, replayed.files.get(&index)) {
@@ -115,6 +141,9 @@ fn judge(metainfo: &Metainfo, files: &Files, replayed: &Replayed, is_new: bool) 
                 had.remove(PieceIndex(piece));
             });
         }
+        if size > 0 {
+            there.push((index, is_same));
+        }
         // A clean end leaves nothing that was not recorded; after any other one there may be more than the journal says.
         if size > 0 && !(is_same && replayed.clean) {
             layout.pieces_of(range).for_each(|piece| {
@@ -124,15 +153,21 @@ fn judge(metainfo: &Metainfo, files: &Files, replayed: &Replayed, is_new: bool) 
     }
     let dropped: Vec<PieceIndex> = replayed.had.iter().filter(|&piece| !had.has(piece)).collect();
     let mut doubtful = Bitfield::none(layout.pieces());
-    changed.iter().filter(|&piece| there.has(piece) && !had.has(piece)).for_each(|piece| {
+    changed.iter().filter(|&piece| long_enough.has(piece) && !had.has(piece)).for_each(|piece| {
         doubtful.insert(piece);
     });
-    Judged { had, dropped, doubtful: Some(doubtful).filter(|pieces| !pieces.is_none()) }
+    Judged { had, dropped, doubtful, there }
 }
 
 /// After a clean end a file must be just as it was. A run that was killed may have written on after its last record, and
 /// a power loss may have taken the newest time of change away; both leave the file what it is.
+///
+/// Where files have no number, none is recognised: anybody could have written a journal that fits a file's size and time,
+/// and an archive brings both with it. Nobody can know the number that a file will have on another's disk.
 fn is_same(found: Identity, known: Identity, clean: bool) -> bool {
+    if found.inode == 0 {
+        return false;
+    }
     if clean {
         return found == known;
     }
@@ -152,4 +187,29 @@ fn record_start(journal: &mut Journal, replayed: &Replayed, judged: &Judged) -> 
         journal.append(&records)?;
     }
     if must_sync { journal.sync() } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KNOWN: Identity = Identity { size: 10, inode: 7, modified: 1_000_000_000_000 };
+
+    #[test]
+    fn a_file_is_the_same_if_nobody_else_could_have_changed_it() {
+        let later = |seconds: i64| Identity { modified: KNOWN.modified + seconds * 1_000_000_000, ..KNOWN };
+        assert!(is_same(KNOWN, KNOWN, true) && is_same(KNOWN, KNOWN, false));
+        assert!(!is_same(later(1), KNOWN, true));
+        assert!(
+            is_same(later(60), KNOWN, false) && is_same(Identity { size: 11, ..later(60) }, KNOWN, false)
+        );
+        assert!(!is_same(later(121), KNOWN, false));
+        assert!(!is_same(Identity { inode: 8, ..KNOWN }, KNOWN, false));
+    }
+
+    #[test]
+    fn where_files_have_no_number_a_journal_from_elsewhere_is_not_believed() {
+        let anyones = Identity { inode: 0, ..KNOWN };
+        assert!(!is_same(anyones, anyones, true) && !is_same(anyones, anyones, false));
+    }
 }

@@ -2,12 +2,13 @@
 
 use std::collections::VecDeque;
 use std::ops::Range;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex};
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-use super::{Shared, StoreError, lock};
+use super::{Shared, StoreError};
+use crate::lock::{lock, wait};
 
 pub(super) struct Wish {
     pub(super) range: Range<u64>,
@@ -55,7 +56,7 @@ impl Wishes {
             match list.wishes.pop_front() {
                 Some(wish) if wish.answer.is_closed() => {}
                 Some(wish) => return Some(wish),
-                None => list = self.more.wait(list).unwrap_or_else(PoisonError::into_inner),
+                None => list = wait(&self.more, list),
             }
         }
     }

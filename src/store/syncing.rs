@@ -2,15 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use super::files::Place;
 use super::folder::{Identity, Lock};
-use super::journal::{Journal, Record, ranges};
-use super::{Answer, Shared, StoreError, StoreEvent, lock};
+use super::journal::{Record, ranges};
+use super::{Answer, Shared, StoreError, StoreEvent};
 use crate::bitfield::Bitfield;
 use crate::layout::PieceIndex;
+use crate::lock::{lock, wait, wait_at_most};
 
 /// What was verified is recorded after at most this time ...
 const EVERY: Duration = Duration::from_secs(2);
@@ -69,11 +70,11 @@ impl Syncs {
     fn take(&self) -> List {
         let mut list = lock(&self.list);
         while list.pieces.is_empty() && !list.is_urgent() {
-            list = self.more.wait(list).unwrap_or_else(PoisonError::into_inner);
+            list = wait(&self.more, list);
         }
         let begun = Instant::now();
         while let Some(rest) = EVERY.checked_sub(begun.elapsed()).filter(|_| !list.is_urgent()) {
-            list = self.more.wait_timeout(list, rest).unwrap_or_else(PoisonError::into_inner).0;
+            list = wait_at_most(&self.more, list, rest);
         }
         let closed = list.closed;
         let taken = std::mem::take(&mut *list);
@@ -83,7 +84,6 @@ impl Syncs {
 }
 
 pub(super) struct Syncing {
-    journal: Journal,
     /// Given up when this thread ends: from then on the journal is somebody else's. Before `shared`, so that whoever
     /// sees the events end can open it again.
     _lock: Lock,
@@ -103,13 +103,11 @@ pub(super) struct Syncing {
 impl Syncing {
     pub(super) fn new(
         shared: Arc<Shared>,
-        journal: Journal,
         lock: Lock,
         recorded: Bitfield,
         files: BTreeMap<u32, Identity>,
     ) -> Self {
         Syncing {
-            journal,
             _lock: lock,
             shared,
             recorded,
@@ -141,7 +139,9 @@ impl Syncing {
             self.told = error.is_some();
             let answers = due.asked.into_iter();
             if due.closed {
-                // Whoever is told that it is closed must be able to open it again: the lock goes first.
+                // Whoever is told that it is closed must be able to open it again: the locks go first.
+                lock(&self.shared.journal).take();
+                self.shared.files.close();
                 drop(self);
                 answers.chain(due.answer).for_each(|answer| reply(answer, &error));
                 return;
@@ -195,18 +195,30 @@ impl Syncing {
 
     /// Steps two and three: the record.
     fn record(&mut self) -> io::Result<()> {
-        if self.unrecorded.is_empty() && self.unrecorded_files.is_empty() && self.journal.is_synced() {
+        let shared = self.shared.clone();
+        let mut journal = lock(&shared.journal);
+        let Some(journal) = journal.as_mut() else { return Ok(()) };
+        if self.unrecorded.is_empty() && self.unrecorded_files.is_empty() && journal.is_synced() {
             return Ok(());
         }
-        if self.journal.is_doubtful() {
-            let all = self.all_records(false);
-            self.journal.rewrite(&all)?;
+        if journal.is_doubtful() {
+            self.note_written()?;
+            journal.rewrite(&self.all_records(false))?;
         } else {
-            let new = self.new_records();
-            self.journal.append(&new)?;
-            self.journal.sync()?;
+            journal.append(&self.new_records())?;
+            journal.sync()?;
         }
         self.on_recorded();
+        Ok(())
+    }
+
+    /// What is written to is ours, be anything recorded of it or not.
+    fn note_written(&mut self) -> io::Result<()> {
+        for index in self.shared.files.written() {
+            if let Some(identity) = self.shared.files.identity(index)? {
+                self.note(index, identity);
+            }
+        }
         Ok(())
     }
 
@@ -223,19 +235,17 @@ impl Syncing {
             // Left open, so that the next run looks through what this one could not sync.
             return Ok(());
         }
-        for index in self.shared.files.written() {
-            if let Some(identity) = self.shared.files.identity(index)? {
-                self.note(index, identity);
-            }
-        }
-        if self.journal.wants_rewrite(self.files.len()) {
-            let all = self.all_records(true);
-            return self.journal.rewrite(&all);
+        self.note_written()?;
+        let shared = self.shared.clone();
+        let mut journal = lock(&shared.journal);
+        let Some(journal) = journal.as_mut() else { return Ok(()) };
+        if journal.wants_rewrite(self.files.len()) {
+            return journal.rewrite(&self.all_records(true));
         }
         let mut new = self.new_records();
         new.push(Record::Closed);
-        self.journal.append(&new)?;
-        self.journal.sync()
+        journal.append(&new)?;
+        journal.sync()
     }
 
     fn new_records(&self) -> Vec<Record> {

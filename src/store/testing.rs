@@ -9,8 +9,8 @@ use aws_lc_rs::digest;
 use bytes::Bytes;
 
 use super::folder::{Access, File, Folder, Identity, Lock};
-use super::lock;
 use crate::layout::{FileSpan, Layout};
+use crate::lock::lock;
 use crate::source::{InfoHash, Metainfo, TorrentFile};
 
 /// A torrent of these files with made-up contents; those called `.pad` are padding.
@@ -254,7 +254,7 @@ impl Folder for MemoryFolder {
     fn open(&self, path: &Path, access: Access) -> io::Result<Arc<dyn File>> {
         let mut state = self.state()?;
         let path = self.path.join(path);
-        if !state.names.contains_key(&path) && access == Access::Read {
+        if !state.names.contains_key(&path) && access != Access::Make {
             return Err(io::ErrorKind::NotFound.into());
         }
         let inode = state.node(&path);
@@ -359,6 +359,10 @@ impl File for MemoryFile {
 
     fn has_hole(&self, _start: u64, _end: u64) -> bool {
         false
+    }
+
+    fn next_data(&self, from: u64) -> u64 {
+        from
     }
 }
 

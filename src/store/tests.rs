@@ -1,3 +1,5 @@
+mod foreign;
+
 use std::path::Path;
 
 use proptest::prelude::*;
@@ -274,11 +276,35 @@ async fn a_full_disk_is_told_once_and_costs_only_what_did_not_fit() {
 }
 
 #[tokio::test]
+async fn a_piece_that_a_full_disk_has_torn_is_nobodys_lie() {
+    let (metainfo, bytes) = film();
+    let world = World::new();
+    let (store, mut events) = open(&metainfo, &world).expect("opened");
+    world.set_room(Some(2 * u64::from(BLOCK) + 1000));
+    // Asked for before anybody could know that a block of it was lost.
+    fetch(&store, &metainfo, &bytes, 1).await;
+    store.sync().await.expect("nothing to record");
+    assert!(told(&mut events).await.starts_with("broken: the disk is full"));
+    let mut lost = [told(&mut events).await, told(&mut events).await];
+    lost.sort();
+    assert_eq!(lost.each_ref().map(|event| &event[..7]), ["lost 1/", "lost 1/"]);
+    world.set_room(None);
+    for block in lost.iter().map(|event| event[7..].parse().expect("a number")) {
+        assert!(events.is_empty(), "neither right nor wrong: {:?}", events.try_recv());
+        let block = BlockId { piece: PieceIndex(1), block };
+        store.write(block, block_of(&metainfo.layout, &bytes, block)).await;
+    }
+    store.verify(PieceIndex(1));
+    assert_eq!(told(&mut events).await, "verified 1");
+}
+
+#[tokio::test]
 async fn what_could_not_be_recorded_on_a_full_disk_is_recorded_later() {
     let (metainfo, bytes) = film();
     let world = World::new();
     let (store, mut events) = open(&metainfo, &world).expect("opened");
-    world.set_room(Some(4 * u64::from(BLOCK)));
+    // The film's first piece, and a word in the journal that it is begun.
+    world.set_room(Some(4 * u64::from(BLOCK) + 100));
     fetch(&store, &metainfo, &bytes, 0).await;
     assert_eq!(told(&mut events).await, "verified 0");
     assert!(store.sync().await.is_err());
@@ -630,10 +656,19 @@ proptest! {
                     Step::Fetch(piece) => {
                         fetch(&store, &metainfo, &bytes, piece % pieces).await;
                         while let Some(event) = events.recv().await {
-                            let StoreEvent::Verified { piece: done, .. } = event else { continue };
-                            verified.insert(done);
-                            if done.0 == piece % pieces {
-                                break;
+                            match event {
+                                StoreEvent::Verified { piece: done, .. } => {
+                                    verified.insert(done);
+                                    if done.0 == piece % pieces {
+                                        break;
+                                    }
+                                }
+                                // The power went before it was recorded that the file is ours: the user removes it.
+                                StoreEvent::Broken(StoreError::Occupied { path }) => {
+                                    world.remove(&path.display().to_string());
+                                    fetch(&store, &metainfo, &bytes, piece % pieces).await;
+                                }
+                                _ => {}
                             }
                         }
                         continue;

@@ -1,16 +1,19 @@
 //! The thread that writes blocks and hashes pieces, in the order in which it is told to.
 
+use std::collections::BTreeSet;
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex};
 
 use aws_lc_rs::digest;
 use bytes::Bytes;
 
+use super::claims::{Permit, Refused};
 use super::files::Place;
 use super::versions::{Digest, Versions};
-use super::{Answer, Shared, StoreError, StoreEvent, lock};
+use super::{Answer, Shared, StoreError, StoreEvent};
 use crate::bitfield::Bitfield;
 use crate::layout::{BLOCK, BlockId, PieceIndex};
+use crate::lock::{lock, wait};
 
 /// So many bytes of blocks are worth waking up for; fewer wait for the piece to be verified.
 const WORTH_WAKING: usize = 256 * 1024;
@@ -98,7 +101,7 @@ impl Jobs {
         list.urgent |= comparing && !list.jobs.is_empty();
         while !list.urgent && !list.closed {
             list.asleep = true;
-            list = self.more.wait(list).unwrap_or_else(PoisonError::into_inner);
+            list = wait(&self.more, list);
         }
         std::mem::swap(&mut list.jobs, jobs);
         list.asleep = false;
@@ -115,7 +118,11 @@ pub(super) struct Writing {
     versions: Versions,
     /// Pieces of which something was written in this run.
     touched: Bitfield,
+    /// Blocks that could not be written and have not come again: what is on disk in their place is nobody's.
+    lost: BTreeSet<BlockId>,
     broken: Option<Cause>,
+    /// Files of which it was told that they are not ours.
+    occupied: BTreeSet<u32>,
     /// Blocks to be written, and their bytes one behind the other; kept for its memory.
     run: Vec<(BlockId, Bytes)>,
     parts: Vec<Bytes>,
@@ -127,6 +134,9 @@ enum Cause {
     Full,
     Write(io::ErrorKind),
     Read(io::ErrorKind),
+    Busy(u32),
+    Unjudged(u32),
+    Gone(u32),
 }
 
 impl Writing {
@@ -137,7 +147,9 @@ impl Writing {
             hasher: Hasher::new(),
             versions: Versions::default(),
             touched,
+            lost: BTreeSet::new(),
             broken: None,
+            occupied: BTreeSet::new(),
             run: Vec::new(),
             parts: Vec::new(),
         }
@@ -204,20 +216,23 @@ impl Writing {
             }
             let (now, later) = rest.split_at(self.parts.len());
             rest = later;
-            let written = self.shared.files.write(start, &self.parts);
+            let parts = std::mem::take(&mut self.parts);
+            let written = self.write(start, &parts);
+            self.parts = parts;
             for (block, data) in now {
                 // One that failed may have failed for one block only.
                 let written = match &written {
                     Err(_) => {
                         let at = self.shared.layout.block_start(*block);
-                        self.shared.files.write(at, std::slice::from_ref(data))
+                        self.write(at, std::slice::from_ref(data))
                     }
                     Ok(()) => Ok(()),
                 };
                 match written {
                     Ok(()) => self.on_written(*block, data),
                     Err(why) => {
-                        self.on_broken(&why, true);
+                        self.on_refused(why);
+                        self.lost.insert(*block);
                         self.shared.tell(StoreEvent::Lost { block: *block });
                     }
                 }
@@ -229,7 +244,24 @@ impl Writing {
         self.shared.room.add_permits(bytes);
     }
 
+    fn write(&mut self, at: u64, parts: &[Bytes]) -> Result<(), Refused> {
+        let shared = self.shared.clone();
+        shared.files.write(at, parts, |file| {
+            loop {
+                match shared.claims.permit(&shared, file) {
+                    Err(Refused::Unjudged(_)) => self.on_refused(Refused::Unjudged(file)),
+                    Ok(Permit::Write) => {
+                        self.occupied.remove(&file);
+                        return Ok(Permit::Write);
+                    }
+                    other => return other,
+                }
+            }
+        })
+    }
+
     fn on_written(&mut self, block: BlockId, data: &Bytes) {
+        self.lost.remove(&block);
         if self.versions.is_watched(block.piece) {
             let digest = digest_of(&self.shared, self.shared.layout.block_start(block), data);
             let differs = self.versions.add(block, digest);
@@ -243,6 +275,11 @@ impl Writing {
         }
         if self.shared.is_verified(piece) {
             self.shared.tell(StoreEvent::Verified { piece, lies: Vec::new() });
+            return;
+        }
+        if self.is_torn(piece) {
+            // Whoever sent its other blocks must not be blamed for the hole. It was told that the block is lost: when that
+            // has come again, this is asked again.
             return;
         }
         match self.hasher.is_right(&self.shared, piece) {
@@ -272,6 +309,12 @@ impl Writing {
         }
     }
 
+    /// True if a block of it is lost.
+    fn is_torn(&self, piece: PieceIndex) -> bool {
+        let [first, last] = [0, u32::MAX].map(|block| BlockId { piece, block });
+        self.lost.range(first..=last).next().is_some()
+    }
+
     /// Who lied about a piece that is right now. Costs a second look at it, but only after it has failed.
     fn settle(&mut self, piece: PieceIndex) -> Vec<(u32, u32)> {
         if !self.versions.is_watched(piece) {
@@ -290,32 +333,69 @@ impl Writing {
 
     fn on_right(&mut self, piece: PieceIndex, lies: Vec<(u32, u32)>) {
         lock(&self.shared.verified).insert(piece);
+        self.shared.claims.on_right(&self.shared, piece);
+        self.lost.retain(|block| block.piece != piece);
         self.shared.syncs.add(piece, u64::from(self.shared.layout.piece_size(piece)));
         self.shared.tell(StoreEvent::Verified { piece, lies });
     }
 
-    /// Told once, until it is something else or a piece was right again.
+    /// What was not written is told as lost; here it is told why.
+    fn on_refused(&mut self, refused: Refused) {
+        let path = |file| self.shared.config.folder.join(self.shared.files.path(file));
+        match refused {
+            Refused::Disk(why) => self.on_broken(&why, true),
+            Refused::Closed => {}
+            // Told once: the user may not mind, and the rest of the torrent goes on.
+            Refused::Occupied(file) => {
+                if self.occupied.insert(file) {
+                    self.shared.tell(StoreEvent::Broken(StoreError::Occupied { path: path(file) }));
+                }
+            }
+            Refused::Busy(file) => self.tell_once(Cause::Busy(file), StoreError::InUse { path: path(file) }),
+            Refused::Unjudged(file) => {
+                self.tell_once(Cause::Unjudged(file), StoreError::Unjudged { path: path(file) });
+            }
+            Refused::Gone(file) => {
+                let bytes = self.shared.files.range(file);
+                let verified = lock(&self.shared.verified);
+                let is_relied_on =
+                    self.shared.layout.pieces_of(bytes).any(|piece| verified.has(PieceIndex(piece)));
+                drop(verified);
+                if is_relied_on {
+                    self.tell_once(Cause::Gone(file), StoreError::Gone { path: path(file) });
+                } else {
+                    self.shared.claims.forget(file);
+                }
+            }
+        }
+    }
+
     fn on_broken(&mut self, why: &io::Error, writing: bool) {
         let cause = match why.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Cause::Full,
             kind if writing => Cause::Write(kind),
             kind => Cause::Read(kind),
         };
-        if self.broken == Some(cause) {
-            return;
-        }
-        self.broken = Some(cause);
         let folder = self.shared.config.folder.clone();
         // An `io::Error` cannot be copied; this keeps its number and sentence.
         let why = Arc::new(match why.raw_os_error() {
             Some(number) => io::Error::from_raw_os_error(number),
             None => io::Error::new(why.kind(), why.to_string()),
         });
-        self.shared.tell(StoreEvent::Broken(match cause {
+        let error = match cause {
             Cause::Full => StoreError::Full { folder },
-            Cause::Write(_) => StoreError::Write { folder, why },
             Cause::Read(_) => StoreError::Read { folder, why },
-        }));
+            _ => StoreError::Write { folder, why },
+        };
+        self.tell_once(cause, error);
+    }
+
+    /// Until it is something else, or a piece was right again.
+    fn tell_once(&mut self, cause: Cause, error: StoreError) {
+        if self.broken != Some(cause) {
+            self.broken = Some(cause);
+            self.shared.tell(StoreEvent::Broken(error));
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Whom to dial next. Pure: told what happened and what time it is. Bounded, whatever peers and trackers tell.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -29,6 +29,8 @@ const BACKOFF: [Duration; 6] = [
 ];
 /// Before one is dialled again that has nothing for us.
 const HOPELESS: Duration = Duration::from_secs(30 * 60);
+/// Before one is dialled again that was of no use: others come first.
+const REPLACED: Duration = Duration::from_secs(5 * 60);
 
 /// A candidate as it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +78,8 @@ pub struct Candidates {
     bans: HashMap<Ban, Timestamp>,
     order: u64,
     dialled: usize,
+    /// The torrent is private (BEP 27).
+    private: bool,
 }
 
 /// Whole addresses of other networks are banned, for a liar comes back from another port. Within our own (and on
@@ -98,7 +102,8 @@ impl Candidates {
     /// room.
     pub fn add(&mut self, candidate: Candidate, told_by: Option<IpAddr>, now: Timestamp) -> bool {
         let address = canonical(candidate.address);
-        if !is_dialable(address) || self.is_banned(address, now) {
+        let allowed = !self.private || !candidate.origin.is_public();
+        if !allowed || !is_dialable(address) || self.is_banned(address, now) {
             return false;
         }
         if let Some(entry) = self.entries.get_mut(&address) {
@@ -160,6 +165,15 @@ impl Candidates {
         Some(Candidate { address: *address, origin: entry.origin })
     }
 
+    /// True if somebody may be dialled now who is worth a place that is taken: who was never tried, or has made room long
+    /// ago. One that refused the last dial is not.
+    pub fn has_promising(&self, now: Timestamp) -> bool {
+        self.entries.values().any(|entry| {
+            let promises = entry.failures == 0 || entry.last == Some(Ending::Replaced);
+            promises && entry.standing == Standing::Known && entry.due_at <= now
+        })
+    }
+
     /// When the next one may be dialled that may not yet; `None` if there is none.
     pub fn due_at(&self) -> Option<Timestamp> {
         self.entries
@@ -212,6 +226,7 @@ impl Candidates {
                 }
                 Ending::WrongInfoHash | Ending::NotBitTorrent => HOPELESS,
                 Ending::Misbehaved(_) | Ending::Banned => BAN,
+                Ending::Replaced => backoff.max(REPLACED),
                 Ending::Dropped | Ending::Duplicate => backoff.max(Duration::from_secs(60)),
                 _ => backoff,
             };
@@ -235,9 +250,32 @@ impl Candidates {
         self.bans.get(&Ban::of(address)).is_some_and(|until| *until > now)
     }
 
-    /// The torrent is private (BEP 27): whom the DHT, the local network or other peers named is forgotten.
+    /// The torrent is private (BEP 27): whom the magnet, the DHT, the local network or other peers named is forgotten, and
+    /// named in vain from now on.
     pub fn forget_public(&mut self) {
-        self.entries.retain(|_, entry| !entry.origin.is_public() || entry.standing != Standing::Known);
+        self.private = true;
+        self.retain(|_, origin| !origin.is_public());
+    }
+
+    /// Of those that trackers named, or that dialled us, all but these are forgotten.
+    pub fn keep_only(&mut self, named: &HashSet<SocketAddr>) {
+        self.retain(|address, origin| origin == Origin::Given || named.contains(&address));
+    }
+
+    /// Also those being dialled, and those connected, are forgotten: what comes of them is no news any more.
+    fn retain(&mut self, keep: impl Fn(SocketAddr, Origin) -> bool) {
+        self.entries.retain(|address, entry| {
+            let kept = entry.standing == Standing::Never || keep(*address, entry.origin);
+            if !kept && entry.standing == Standing::Dialled {
+                self.dialled = self.dialled.saturating_sub(1);
+            }
+            kept
+        });
+    }
+
+    /// False for one that was never named, or is forgotten.
+    pub fn knows(&self, address: SocketAddr) -> bool {
+        self.entries.contains_key(&canonical(address))
     }
 
     /// Those being dialled.
@@ -355,6 +393,23 @@ mod tests {
     }
 
     #[test]
+    fn a_place_is_worth_one_that_was_never_tried_or_that_made_room_long_ago() {
+        let mut table = Candidates::default();
+        assert!(!table.has_promising(seconds(0)));
+        table.add(from(Origin::Tracker, 1), None, seconds(0));
+        assert!(table.has_promising(seconds(0)));
+        table.next(seconds(0)).expect("due");
+        assert!(!table.has_promising(seconds(0)));
+        table.ended(at(1), Ending::Refused, false, seconds(0));
+        assert!(!table.has_promising(seconds(10)));
+        table.next(seconds(10)).expect("due");
+        table.connected(from(Origin::Tracker, 1), seconds(10));
+        table.ended(at(1), Ending::Replaced, true, seconds(100));
+        assert!(!table.has_promising(seconds(399)));
+        assert!(table.has_promising(seconds(400)));
+    }
+
+    #[test]
     fn peers_cannot_flood_the_table() {
         let mut table = Candidates::default();
         let liar: IpAddr = at(0).ip();
@@ -378,7 +433,30 @@ mod tests {
         table.add(from(Origin::Dht, 2), None, seconds(0));
         table.add(from(Origin::Tracker, 3), None, seconds(0));
         table.add(from(Origin::Tracker, 2), None, seconds(0));
+        table.add(from(Origin::Magnet, 4), None, seconds(0));
+        table.add(from(Origin::Given, 5), None, seconds(0));
+        for _ in 0..5 {
+            table.next(seconds(0)).expect("all are dialled at once");
+        }
         table.forget_public();
+        let left: Vec<_> = table.reports().iter().map(|report| report.address).collect();
+        assert_eq!(left, [at(2), at(3), at(5)]);
+        // One of them was being dialled; what came of it is no news.
+        assert_eq!(table.dialled(), 3);
+        table.ended(at(1), Ending::Refused, false, seconds(1));
+        assert!(!table.knows(at(1)) && table.knows(at(2)));
+        assert!(!table.add(from(Origin::Pex, 6), None, seconds(1)));
+        assert!(table.add(from(Origin::Tracker, 6), None, seconds(1)));
+    }
+
+    #[test]
+    fn a_private_torrent_has_the_peers_of_one_tracker_and_those_given_by_hand() {
+        let mut table = Candidates::default();
+        table.add(from(Origin::Tracker, 1), None, seconds(0));
+        table.add(from(Origin::Tracker, 2), None, seconds(0));
+        table.add(from(Origin::Given, 3), None, seconds(0));
+        table.connected(from(Origin::Incoming, 4), seconds(0));
+        table.keep_only(&HashSet::from([at(2)]));
         let left: Vec<_> = table.reports().iter().map(|report| report.address).collect();
         assert_eq!(left, [at(2), at(3)]);
     }

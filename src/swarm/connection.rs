@@ -29,6 +29,7 @@ use super::peer::{Extension, Peer};
 use super::pex;
 use super::shared::{Facts, Seated, Shared, ToPeer};
 use super::{Candidate, Origin, PeerCommand, SwarmEvent};
+use crate::net::acknowledge;
 use crate::scheduler::PeerId;
 
 /// Until the first peer exchange, where there was nobody to tell of at first.
@@ -233,6 +234,7 @@ impl Connection {
                     while let Ok(command) = commands.try_recv() {
                         self.on_command(command)?;
                     }
+                    self.note_facts();
                 }
                 permit = events.reserve(), if !self.peer.events.is_empty() => {
                     let permit = permit.map_err(|_| Ending::Closed)?;
@@ -293,6 +295,7 @@ impl Connection {
         let uploaded = self.peer.outbox.take_uploaded();
         if uploaded > 0 {
             self.facts.uploaded.fetch_add(uploaded, Ordering::Relaxed);
+            self.note_use();
             self.peer.tell_wants();
         }
         Ok(())
@@ -308,6 +311,7 @@ impl Connection {
         for message in inbox.drain(..) {
             if let Message::Piece { data, .. } = &message {
                 self.facts.downloaded.fetch_add(data.len() as u64, Ordering::Relaxed);
+                self.note_use();
             }
             let extension = self.peer.on_message(message, &self.shared.ours).map_err(Ending::Misbehaved)?;
             if let Some(extension) = extension {
@@ -334,6 +338,13 @@ impl Connection {
         self.facts.seed.store(self.peer.has_all(), Ordering::Relaxed);
         self.facts.choking.store(self.peer.is_choking(), Ordering::Relaxed);
         self.facts.interested.store(self.peer.is_interested(), Ordering::Relaxed);
+        self.facts.wanted.store(self.peer.is_wanted(), Ordering::Relaxed);
+        self.facts.owing.store(self.peer.is_owing(), Ordering::Relaxed);
+    }
+
+    fn note_use(&self) {
+        let millis = u64::try_from(self.shared.now().elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.facts.used_at.store(millis, Ordering::Relaxed);
     }
 
     fn on_command(&mut self, command: ToPeer) -> Result<(), Ending> {
@@ -352,7 +363,7 @@ impl Connection {
     fn learn(&mut self) -> Result<(), Ending> {
         let shared = self.shared.clone();
         let Some(known) = shared.known().filter(|_| !self.peer.is_told()) else { return Ok(()) };
-        if known.private && self.origin.is_public() {
+        if !shared.may_stay(Candidate { address: self.address, origin: self.origin }) {
             return Err(Ending::Private);
         }
         self.decoder.allow_pieces(known.layout.pieces());
@@ -449,8 +460,11 @@ impl Connection {
             _ => Exchange::Reject(piece),
         };
         let header = answer.header();
-        let data = if let Exchange::Data { data, .. } = answer { data } else { Bytes::new() };
-        self.peer.outbox.push_extended(id, header, data);
+        match answer {
+            Exchange::Data { data, .. } => self.peer.outbox.push_extended(id, header, data),
+            // Among the bytes that a peer must read before it is listened to again: it may ask without end.
+            _ => self.peer.outbox.push(&Message::Extended { id, payload: Bytes::from(header) }),
+        }
     }
 
     /// Tells the peer of others, and sets the time of the next telling.
@@ -536,6 +550,7 @@ async fn read(
         SCRATCH.with_borrow_mut(|scratch| {
             let mut buffer = ReadBuf::new(scratch);
             ready!(Pin::new(&mut *reader).poll_read(context, &mut buffer))?;
+            acknowledge((*reader).as_ref());
             let mut bytes = buffer.filled();
             if bytes.is_empty() {
                 return Poll::Ready(Ok(Read::End));

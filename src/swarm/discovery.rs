@@ -1,35 +1,40 @@
-//! Asks everybody at once for candidates: each tracker of each tier over IPv4 and IPv6, the DHT, the local network.
-//! What they did is kept ([`Discovery::reports`]). Nothing here decides whom to connect to.
+//! Asks everybody at once for candidates: each tracker of each tier over IPv4 and IPv6, the DHT, the local network; for a
+//! private torrent one tracker at a time, and nobody else. What they did is kept ([`Discovery::reports`]). Nothing here
+//! decides whom to connect to.
 
+mod asking;
 mod report;
+mod turns;
 
+use std::collections::HashSet;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use rand::seq::SliceRandom;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use url::{Host, Url};
 
-use self::report::Board;
+use self::asking::{Asking, Client, Table};
 pub(super) use self::report::Reporter;
+use self::report::{Board, Named};
 pub use self::report::{Doing, SourceReport, Whom, WhyOff};
+use self::turns::{Turn, Turns};
 use super::dht::DhtConfig;
+use super::tracker::Identity;
 use super::tracker::http::HttpTracker;
 use super::tracker::udp::UdpTracker;
-use super::tracker::{Announce, Answer, Identity, Tracker};
 pub use super::tracker::{Failure, Outcome, Progress, Retry};
 use super::{Candidate, dht, lsd};
 use crate::net::{Family, Network};
 use crate::source::InfoHash;
-use crate::units::Timestamp;
 
 /// Candidates that wait to be taken; then the sources wait.
 const MOST_WAITING: usize = 1024;
 /// How long the trackers have for our farewell.
 const FAREWELL: Duration = Duration::from_millis(500);
-/// How often a tracker's loop looks whether the download is complete.
-const PROGRESS_CHECK: Duration = Duration::from_secs(10);
 
 /// Whom to ask, and as whom.
 #[derive(Clone, Debug)]
@@ -38,8 +43,12 @@ pub struct DiscoveryConfig {
     pub peer_id: [u8; 20],
     /// Where we listen; it is what others are told.
     pub port: u16,
-    /// Announce URLs in tiers. All are asked at once.
+    /// The torrent's own announce URLs in tiers. All are asked at once, unless the torrent is private.
     pub trackers: Vec<Vec<String>>,
+    /// The user's. A private torrent that has trackers of its own does not use them.
+    pub more_trackers: Vec<String>,
+    /// BEP 27; see also [`Discovery::set_private`].
+    pub private: bool,
     /// `None`: no DHT.
     pub dht: Option<DhtConfig>,
     /// Whether to ask the local network (BEP 14).
@@ -50,6 +59,9 @@ pub struct DiscoveryConfig {
 pub struct Discovery {
     board: Arc<Board>,
     stage: watch::Sender<Stage>,
+    table: Arc<Table>,
+    /// The numbers of the user's trackers.
+    more: HashSet<usize>,
     tasks: Mutex<JoinSet<()>>,
 }
 
@@ -62,13 +74,62 @@ pub(super) enum Stage {
     Stopping,
 }
 
+/// What a search brings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finding {
+    Candidate(Candidate),
+    /// The torrent is private, and has the peers of one tracker from now on: these, and those that follow (BEP 27).
+    Only(HashSet<SocketAddr>),
+}
+
+/// What a search brings, as it comes.
+pub struct Findings {
+    board: Arc<Board>,
+    named: mpsc::Receiver<Named>,
+    turn: watch::Receiver<Turn>,
+    /// Whose peers are used, as far as has been told.
+    told: Turn,
+    /// Came while the turn changed: of that, first.
+    kept_back: Option<Named>,
+}
+
+impl Findings {
+    /// The next finding; `None` when nobody searches any more. May be cancelled.
+    pub async fn next(&mut self) -> Option<Finding> {
+        loop {
+            let turn = *self.turn.borrow_and_update();
+            let told = std::mem::replace(&mut self.told, turn);
+            if let Turn::Only { swarm_of, .. } = turn {
+                let changes = match told {
+                    Turn::Everybody => true,
+                    // Those that are there while there is no tracker yet were given by hand, or have come of themselves.
+                    Turn::Only { swarm_of: told, .. } => told.is_some() && told != swarm_of,
+                };
+                if changes {
+                    return Some(Finding::Only(self.board.found_by(swarm_of)));
+                }
+            }
+            if let Some(named) = self.kept_back.take()
+                && named.tracker.is_none_or(|tracker| turn.may_name(tracker))
+            {
+                return Some(Finding::Candidate(named.candidate));
+            }
+            tokio::select! {
+                biased;
+                Ok(()) = self.turn.changed() => {}
+                named = self.named.recv() => self.kept_back = Some(named?),
+            }
+        }
+    }
+}
+
 /// Begins to ask, at once. `progress` is called for each announce, and should be quick. Must be called within a runtime.
 pub fn start(
     config: DiscoveryConfig,
     net: Arc<Network>,
     progress: Arc<dyn Fn() -> Progress + Send + Sync>,
-) -> (Discovery, mpsc::Receiver<Candidate>) {
-    let (candidates, receiver) = mpsc::channel(MOST_WAITING);
+) -> (Discovery, Findings) {
+    let (named, receiver) = mpsc::channel(MOST_WAITING);
     let (stage, staged) = watch::channel(Stage::Running);
     let board = Arc::<Board>::default();
     let identity = Identity {
@@ -80,34 +141,49 @@ pub fn start(
     let mut tasks = JoinSet::new();
     let begun = Instant::now();
 
-    let mut seen = std::collections::HashSet::new();
-    for url in config.trackers.into_iter().flatten().filter(|url| seen.insert(url.clone())) {
-        let add = |family| board.add(Whom::Tracker { url: url.clone(), family }, candidates.clone());
-        match clients(&url, &net, identity) {
+    let Trackers { urls, tiers, more } = Trackers::new(config.trackers, config.more_trackers, config.private);
+    let clients: Vec<_> = urls.iter().map(|url| clients(url, &net, identity)).collect();
+    let families: Vec<usize> = clients.iter().map(|clients| clients.as_ref().map_or(1, Vec::len)).collect();
+    let table = Arc::new(Table::new(Turns::new(tiers, &families, config.private)));
+    for (tracker, (url, clients)) in urls.into_iter().zip(clients).enumerate() {
+        let add =
+            |family| board.add(Whom::Tracker { url: url.clone(), family }, Some(tracker), named.clone());
+        match clients {
             Err(failure) => {
                 let reporter = add(None);
                 reporter.ended(Outcome::Failed(failure));
                 reporter.off(WhyOff::Hopeless);
+                table.change(|turns| turns.give_up(tracker, 0));
             }
             Ok(clients) => {
-                for (family, client) in clients {
-                    let (reporter, progress) = (add(Some(family)), progress.clone());
-                    let asking =
-                        Asking { reporter, progress, stage: staged.clone(), begun, port: config.port };
+                for (place, (family, client)) in clients.into_iter().enumerate() {
+                    let asking = Asking {
+                        reporter: add(Some(family)),
+                        progress: progress.clone(),
+                        stage: staged.clone(),
+                        table: table.clone(),
+                        tracker,
+                        family: place,
+                        begun,
+                        port: config.port,
+                    };
                     tasks.spawn(asking.run(client));
                 }
             }
         }
     }
     if let Some(dht) = config.dht {
-        let reporter = board.add(Whom::Dht, candidates.clone());
+        let reporter = board.add(Whom::Dht, None, named.clone());
         tasks.spawn(dht::run(dht, identity, net, reporter, staged.clone()));
     }
     if config.lsd {
-        let reporter = board.add(Whom::Lsd, candidates);
+        let reporter = board.add(Whom::Lsd, None, named);
         tasks.spawn(lsd::run(identity, reporter, staged));
     }
-    (Discovery { board, stage, tasks: Mutex::new(tasks) }, receiver)
+    let turn = table.subscribe();
+    let told = *turn.borrow();
+    let findings = Findings { board: board.clone(), named: receiver, turn, told, kept_back: None };
+    (Discovery { board, stage, table, more, tasks: Mutex::new(tasks) }, findings)
 }
 
 impl Discovery {
@@ -116,8 +192,9 @@ impl Discovery {
         self.board.reports()
     }
 
-    /// The metadata says that the torrent is private (BEP 27): DHT and LSD end.
+    /// The metadata says that the torrent is private (BEP 27): DHT and LSD end, and one tracker is asked at a time.
     pub fn set_private(&self) {
+        self.table.change(|turns| turns.become_private(&self.more));
         self.stage.send_if_modified(|stage| {
             let changes = *stage < Stage::Private;
             *stage = (*stage).max(Stage::Private);
@@ -134,18 +211,38 @@ impl Discovery {
     }
 }
 
-/// A tracker's way to be asked.
-enum Client {
-    Http(HttpTracker),
-    Udp(UdpTracker),
+/// Trackers by number.
+struct Trackers {
+    urls: Vec<String>,
+    tiers: Vec<Vec<usize>>,
+    /// Those of the user.
+    more: HashSet<usize>,
 }
 
-impl Client {
-    async fn announce(&mut self, announce: &Announce) -> Result<Answer, Failure> {
-        match self {
-            Client::Http(tracker) => tracker.announce(announce).await,
-            Client::Udp(tracker) => tracker.announce(announce).await,
+impl Trackers {
+    /// Each URL once, in the first place where it stands; each tier in an order of chance (BEP 12).
+    fn new(own: Vec<Vec<String>>, more: Vec<String>, private: bool) -> Self {
+        let has_own = own.iter().any(|tier| !tier.is_empty());
+        let more = if private && has_own { Vec::new() } else { more };
+        let mut trackers = Trackers { urls: Vec::new(), tiers: Vec::new(), more: HashSet::new() };
+        let own_tiers = own.len();
+        let mut seen = HashSet::new();
+        for (place, tier) in own.into_iter().chain(more.into_iter().map(|url| vec![url])).enumerate() {
+            let mut members = Vec::new();
+            for url in tier {
+                if seen.insert(url.clone()) {
+                    let number = trackers.urls.len();
+                    trackers.urls.push(url);
+                    members.push(number);
+                    if place >= own_tiers {
+                        trackers.more.insert(number);
+                    }
+                }
+            }
+            members.shuffle(&mut rand::rng());
+            trackers.tiers.push(members);
         }
+        trackers
     }
 }
 
@@ -178,60 +275,6 @@ fn literal(url: &Url) -> Option<Family> {
         Host::Ipv6(_) => Some(Family::V6),
         // `udp` is no scheme that the URL standard knows, so it reads no address in it.
         Host::Domain(name) => name.parse::<std::net::Ipv4Addr>().ok().map(|_| Family::V4),
-    }
-}
-
-/// The announces to one tracker, of one family.
-struct Asking {
-    reporter: Reporter,
-    progress: Arc<dyn Fn() -> Progress + Send + Sync>,
-    stage: watch::Receiver<Stage>,
-    begun: Instant,
-    port: u16,
-}
-
-impl Asking {
-    async fn run(self, mut client: Client) {
-        let Asking { reporter, progress, mut stage, begun, port } = self;
-        let now = || Timestamp::since_start(begun.elapsed());
-        let mut tracker = Tracker::new(now(), port);
-        loop {
-            if let Some(at) = tracker.next_at() {
-                let at = begun + at.elapsed();
-                if at > Instant::now() {
-                    reporter.waiting(at);
-                }
-                tokio::select! {
-                    () = stopping(&mut stage, Stage::Stopping) => break,
-                    () = tokio::time::sleep_until(at) => {}
-                    () = tokio::time::sleep(PROGRESS_CHECK) => {
-                        tracker.on_progress(now(), progress());
-                        continue;
-                    }
-                }
-            } else {
-                reporter.off(WhyOff::Hopeless);
-                stopping(&mut stage, Stage::Stopping).await;
-                break;
-            }
-            reporter.asking();
-            let announce = tracker.begin(progress());
-            let result = tokio::select! {
-                () = stopping(&mut stage, Stage::Stopping) => break,
-                result = client.announce(&announce) => result,
-            };
-            tracker.handle_result(now(), &result);
-            reporter.ended(Outcome::from(&result));
-            let Ok(answer) = result else { continue };
-            tokio::select! {
-                () = stopping(&mut stage, Stage::Stopping) => break,
-                () = reporter.found(answer.peers) => {}
-            }
-        }
-        if let Some(announce) = tracker.stop(progress()) {
-            let _ = client.announce(&announce).await;
-        }
-        reporter.off(WhyOff::Stopped);
     }
 }
 

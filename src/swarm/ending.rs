@@ -33,6 +33,8 @@ pub enum Ending {
     Idle,
     #[error("was dropped as useless")]
     Dropped,
+    #[error("was of no use, and made room for another")]
+    Replaced,
     #[error("was banned")]
     Banned,
     #[error("did not come from the tracker of this private torrent")]
@@ -48,6 +50,8 @@ pub enum Offence {
     NotAMessage,
     #[error("sent a bitfield of the wrong length")]
     BadBitfield,
+    #[error("said again and again what it has")]
+    ManyBitfields,
     #[error("claimed a piece that the torrent does not have")]
     BadHave,
     #[error("sent a block that the torrent does not have")]

@@ -17,10 +17,12 @@ const GRACE: Duration = Duration::from_millis(300);
 
 pub(super) async fn run(shared: Arc<Shared>, mut listener: Listener, events: mpsc::Sender<SwarmEvent>) {
     let mut tasks = JoinSet::new();
-    loop {
+    // Those who leave at the end make room for nobody.
+    while !shared.cancel.is_cancelled() {
         while let Some(candidate) = shared.next_candidate() {
             tasks.spawn(connection::dial(shared.clone(), events.clone(), candidate));
         }
+        shared.make_room();
         let due_at = shared.next_dial_at();
         tokio::select! {
             () = shared.cancel.cancelled() => break,

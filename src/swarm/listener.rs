@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep_until};
 
-use crate::net::{Network, canonical};
+use crate::net::{Network, canonical, hurry};
 
 /// After a failed accept (no file descriptors left): the next would fail as well.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -46,8 +46,7 @@ impl Listener {
             }
             match self.socket.accept().await {
                 Ok((stream, address)) => {
-                    // Without it a request may wait for the acknowledgement of the one before.
-                    let _ = stream.set_nodelay(true);
+                    hurry(&stream);
                     return (stream, canonical(address));
                 }
                 Err(error) => {

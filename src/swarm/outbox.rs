@@ -9,8 +9,9 @@ use super::codec::{Ask, Message, encode};
 use crate::bitfield::Bitfield;
 use crate::layout::PieceIndex;
 
-/// Blocks are turned into bytes while fewer than this wait.
-const FILL: usize = 48 * 1024;
+/// Blocks are turned into bytes while fewer than this wait: one block at a time, so that what we ask for never waits behind
+/// much of what we give.
+const FILL: usize = 16 * 1024;
 /// More room than this is given back when all is sent.
 const KEEP: usize = 4 * 1024;
 /// While more than this waits, the peer is not listened to: each of its messages may cause one of ours.
@@ -203,11 +204,11 @@ mod tests {
             outbox.push_block(*ask, Bytes::from(vec![1; 16384]));
         }
         assert!(outbox.next().len() < FILL + 17_000);
-        assert_eq!(outbox.blocks_waiting(), 97 * 16384);
+        assert_eq!(outbox.blocks_waiting(), 99 * 16384);
         assert!(!outbox.take_back(asks[0]));
         assert!(outbox.take_back(asks[50]));
         assert!(!outbox.take_back(asks[50]));
-        assert_eq!(outbox.blocks_waiting(), 96 * 16384);
+        assert_eq!(outbox.blocks_waiting(), 98 * 16384);
         let back = outbox.take_back_all();
         assert_eq!(back.len() + 1 + drain(&mut outbox).len(), 100);
     }

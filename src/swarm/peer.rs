@@ -26,6 +26,9 @@ const MOST_UNDER_WAY: usize = 256 * 1024;
 const MOST_UNASKED: u64 = 8 * 1024 * 1024;
 /// Of so many blocks asked we remember that we asked; beyond, those cancelled are forgotten, or if need be all.
 const MOST_ASKED: usize = 4096;
+/// A peer says once what it has, right after the handshake (BEP 3, BEP 6), and then piece by piece. A few more are forgiven;
+/// without an end each would cost us a walk through the whole torrent.
+const MOST_BITFIELDS: u8 = 8;
 /// The longest bitfield of a torrent that we do not know yet. One with more pieces has no metadata that we would take.
 const LONGEST_EARLY: usize = LONGEST as usize;
 
@@ -67,6 +70,8 @@ pub struct Peer {
     early: Early,
     /// What it has, once the layout is known.
     have: Bitfield,
+    /// How often it has said what it has, all at once.
+    bitfields: u8,
     queue_limit: Option<u32>,
     /// It chokes us.
     choking: bool,
@@ -79,6 +84,8 @@ pub struct Peer {
     /// What we asked for, and how often it may still come; cancelled ones included.
     asked: HashMap<BlockId, Asked>,
     unasked: u64,
+    /// See [`Peer::is_owing`].
+    owing: bool,
     /// What it asked for and the driver has not sent.
     wanted: Vec<Ask>,
     /// The driver has been told of so many of them, the first.
@@ -122,6 +129,7 @@ impl Peer {
             layout: None,
             early: Early::default(),
             have: Bitfield::none(0),
+            bitfields: 0,
             queue_limit: None,
             choking: true,
             interested: false,
@@ -129,6 +137,7 @@ impl Peer {
             interest: true,
             asked: HashMap::new(),
             unasked: 0,
+            owing: false,
             wanted: Vec::new(),
             told_wants: 0,
             outbox: Outbox::default(),
@@ -196,6 +205,16 @@ impl Peer {
         self.interested
     }
 
+    /// We want something of it, as far as it has been told.
+    pub fn is_wanted(&self) -> bool {
+        self.interest
+    }
+
+    /// It was asked for blocks, and has neither sent nor refused one since.
+    pub fn is_owing(&self) -> bool {
+        self.owing
+    }
+
     /// From the extended handshake.
     pub fn set_queue_limit(&mut self, limit: u32) {
         if self.queue_limit == Some(limit) {
@@ -236,8 +255,8 @@ impl Peer {
             }
             Message::Have(piece) => self.on_have(piece)?,
             Message::Bitfield(bits) => self.on_bitfield(&bits)?,
-            Message::HaveAll => self.on_all(true),
-            Message::HaveNone => self.on_all(false),
+            Message::HaveAll => self.on_all(true)?,
+            Message::HaveNone => self.on_all(false)?,
             Message::Piece { index, begin, data } => self.on_piece(index, begin, data)?,
             Message::Request(ask) => self.on_request(ask, ours),
             Message::Cancel(ask) => self.on_cancel(ask),
@@ -273,7 +292,13 @@ impl Peer {
         Ok(())
     }
 
+    fn count_bitfield(&mut self) -> Result<(), Offence> {
+        self.bitfields += 1;
+        if self.bitfields > MOST_BITFIELDS { Err(Offence::ManyBitfields) } else { Ok(()) }
+    }
+
     fn on_bitfield(&mut self, bits: &[u8]) -> Result<(), Offence> {
+        self.count_bitfield()?;
         let Some(layout) = &self.layout else {
             self.early = Early { all: false, bits: bits.to_vec(), bitfield_length: Some(bits.len()) };
             return Ok(());
@@ -283,7 +308,8 @@ impl Peer {
         Ok(())
     }
 
-    fn on_all(&mut self, all: bool) {
+    fn on_all(&mut self, all: bool) -> Result<(), Offence> {
+        self.count_bitfield()?;
         match &self.layout {
             None => self.early = Early { all, ..Early::default() },
             Some(layout) => {
@@ -292,6 +318,7 @@ impl Peer {
                 self.tell(SwarmEvent::Bitfield { peer: self.id, have: self.have.clone() });
             }
         }
+        Ok(())
     }
 
     fn on_piece(&mut self, index: u32, begin: u32, data: Bytes) -> Result<(), Offence> {
@@ -303,6 +330,7 @@ impl Peer {
             .ok()
             .and_then(|length| layout.block(index, begin, length))
             .ok_or(Offence::BadBlock)?;
+        self.owing = false;
         match self.asked.get_mut(&block) {
             Some(asked) if asked.times > 1 => asked.times -= 1,
             Some(_) => {
@@ -386,6 +414,7 @@ impl Peer {
         else {
             return;
         };
+        self.owing = false;
         let Some(asked) = self.asked.get_mut(&block) else { return };
         let cancelled = asked.cancelled;
         if asked.times > 1 {
@@ -422,6 +451,14 @@ impl Peer {
                     self.outbox.push_block(ask, data);
                 }
             }
+            PeerCommand::Refuse { piece, begin, length } => {
+                let ask = Ask { index: piece.0, begin, length };
+                if let Some(at) = self.wanted.iter().position(|wanted| *wanted == ask) {
+                    self.remove_want(at);
+                    self.refuse(ask);
+                    self.tell_wants();
+                }
+            }
             PeerCommand::Drop { .. } => {}
         }
     }
@@ -441,6 +478,7 @@ impl Peer {
         let asked = self.asked.entry(block).or_default();
         asked.times = asked.times.saturating_add(1);
         asked.cancelled = false;
+        self.owing = true;
         self.outbox.push(&Message::Request(ask));
     }
 

@@ -317,3 +317,17 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn who_says_without_end_what_it_has_is_left() {
+    let (mut peer, ours) = known(true);
+    let mut said = 0;
+    let offence = loop {
+        match peer.on_message(if said % 2 == 0 { Message::HaveAll } else { Message::HaveNone }, &ours) {
+            Ok(_) => said += 1,
+            Err(offence) => break offence,
+        }
+        assert!(said < 100, "without an end");
+    };
+    assert_eq!(offence, Offence::ManyBitfields);
+}

@@ -1,6 +1,6 @@
 //! The book that all connections of a swarm write in: who is there, who may be dialled, what is known of the torrent.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -15,6 +15,7 @@ use super::candidates::{CandidateReport, Candidates};
 use super::ending::Ending;
 use super::metadata::Assembly;
 use super::peer::Ours;
+use super::turnover::{Use, least_useful};
 use super::{Candidate, Origin, PeerCommand, PeerReport, SwarmConfig, SwarmCounts, pex};
 use crate::bitfield::Bitfield;
 use crate::layout::{Layout, PieceIndex};
@@ -47,6 +48,10 @@ pub(super) struct Patience {
     pub whole_message: Duration,
     /// For a peer to take anything of what we send.
     pub reads: Duration,
+    /// Without a block either way, before somebody else may have a peer's place.
+    pub useless: Duration,
+    /// Between two that make room for others. A hundred peers are looked through in a quarter of an hour.
+    pub turnover: Duration,
 }
 
 impl Default for Patience {
@@ -58,6 +63,8 @@ impl Default for Patience {
             keep_alive: Duration::from_secs(100),
             whole_message: Duration::from_secs(60),
             reads: Duration::from_secs(60),
+            useless: Duration::from_secs(60),
+            turnover: Duration::from_secs(10),
         }
     }
 }
@@ -98,6 +105,8 @@ struct Book {
     next: u32,
     incoming: u64,
     endings: BTreeMap<Ending, u64>,
+    /// When one may make room for another again.
+    turnover_at: Timestamp,
 }
 
 /// A connection, from before its handshake to its end.
@@ -122,8 +131,14 @@ pub(super) struct Facts {
     pub seed: AtomicBool,
     pub choking: AtomicBool,
     pub interested: AtomicBool,
+    /// We want something of it.
+    pub wanted: AtomicBool,
+    /// It was asked for blocks, and has neither sent nor refused one since.
+    pub owing: AtomicBool,
     pub downloaded: AtomicU64,
     pub uploaded: AtomicU64,
+    /// When a block last came or went, in milliseconds of [`Shared::now`]; 0: never.
+    pub used_at: AtomicU64,
     /// `Connected` has been told, so `Left` must be.
     pub told: AtomicBool,
     pub client: OnceLock<String>,
@@ -200,6 +215,8 @@ impl Shared {
     pub fn set_torrent(&self, known: Known, had: Bitfield) {
         if known.private {
             self.private.store(true, Ordering::Relaxed);
+            // First: a connection that finds the torrent known asks whether it may stay.
+            lock(&self.book).candidates.forget_public();
         }
         // A connection that finds the torrent known reads `ours` next.
         if self.known.get().is_none() {
@@ -209,13 +226,29 @@ impl Shared {
             return;
         }
         self.metadata().finish();
-        let mut book = lock(&self.book);
-        if self.is_private() {
-            book.candidates.forget_public();
-        }
-        for seat in book.seats.values() {
+        for seat in lock(&self.book).seats.values() {
             let _ = seat.commands.send(ToPeer::Known);
         }
+    }
+
+    /// Whether a peer of this origin may stay, now that the torrent is private or not (BEP 27).
+    pub fn may_stay(&self, candidate: Candidate) -> bool {
+        let outsider = self.is_private() && candidate.origin.is_public();
+        // Somebody better may have named it too.
+        !outsider || lock(&self.book).candidates.knows(candidate.address)
+    }
+
+    pub fn keep_only(&self, named: &HashSet<SocketAddr>) {
+        let mut book = lock(&self.book);
+        book.candidates.keep_only(named);
+        for seat in book.seats.values() {
+            let address = seat.listens_at.unwrap_or(seat.address);
+            if seat.origin != Origin::Given && !named.contains(&address) {
+                let _ = seat.commands.send(ToPeer::End(Ending::Private));
+            }
+        }
+        drop(book);
+        self.wake.notify_one();
     }
 
     pub fn add_candidate(&self, candidate: Candidate, told_by: Option<SocketAddr>) {
@@ -238,8 +271,31 @@ impl Shared {
     /// When to look again though nothing happened.
     pub fn next_dial_at(&self) -> Option<Instant> {
         let book = lock(&self.book);
-        let due_at = book.has_room(self.most_peers).then(|| book.candidates.due_at())??;
-        Some(self.instant(due_at))
+        let due_at = book.candidates.due_at()?;
+        if book.has_room(self.most_peers) {
+            Some(self.instant(due_at))
+        } else if book.is_full(self.most_peers) {
+            // Somebody may have become useless by then.
+            Some(self.instant(due_at.max(book.turnover_at).max(self.now() + self.patience.turnover)))
+        } else {
+            None
+        }
+    }
+
+    /// When all places are taken and somebody promising waits, the least useful peer makes room: now and then.
+    pub fn make_room(&self) {
+        let now = self.now();
+        let mut book = lock(&self.book);
+        if now < book.turnover_at || !book.is_full(self.most_peers) || !book.candidates.has_promising(now) {
+            return;
+        }
+        let peers = book.seats.iter().filter(|(_, seat)| seat.may_be_replaced());
+        let uses = peers.map(|(peer, seat)| seat.usefulness(*peer, now));
+        let Some(least) = least_useful(uses, self.patience.useless) else { return };
+        if let Some(seat) = book.seats.get(&least) {
+            let _ = seat.commands.send(ToPeer::End(Ending::Replaced));
+        }
+        book.turnover_at = now + self.patience.turnover;
     }
 
     /// Whether one who dials us may. The end of one who may not is counted.
@@ -278,6 +334,7 @@ impl Shared {
         let (sender, commands) = mpsc::unbounded_channel();
         let facts = Arc::new(Facts::default());
         facts.choking.store(true, Ordering::Relaxed);
+        facts.wanted.store(true, Ordering::Relaxed);
         let since = self.now();
         let mut book = lock(&self.book);
         let id = PeerId(book.next);
@@ -308,6 +365,10 @@ impl Shared {
         let Some(seat) = book.seats.get(&id) else { return Err(Ending::Closed) };
         let (incoming, candidate) =
             (seat.is_incoming(), Candidate { address: seat.address, origin: seat.origin });
+        // While it was dialled, the torrent has turned out private, or its tracker has changed.
+        if !incoming && self.is_private() && !book.candidates.knows(candidate.address) {
+            return Err(Ending::Private);
+        }
         let twin = book.seats.iter().find(|(other, seat)| **other != id && seat.peer_id == Some(peer_id));
         if let Some((_, twin)) = twin {
             let ours_stays = self.peer_id > peer_id;
@@ -325,6 +386,8 @@ impl Shared {
         }
         if !incoming {
             book.candidates.connected(candidate, now);
+            // One dial less is under way: there may be room for the next.
+            self.wake.notify_one();
         }
         Ok(())
     }
@@ -448,6 +511,11 @@ impl Book {
         dialled < MOST_DIALS && self.connected() + dialled < most_peers
     }
 
+    /// All places are taken by connections.
+    fn is_full(&self, most_peers: usize) -> bool {
+        self.connected() >= most_peers
+    }
+
     fn count(&mut self, ending: Ending) {
         *self.endings.entry(ending).or_default() += 1;
     }
@@ -456,5 +524,24 @@ impl Book {
 impl Seat {
     fn is_incoming(&self) -> bool {
         self.origin == Origin::Incoming
+    }
+
+    /// Not whom the user has named.
+    fn may_be_replaced(&self) -> bool {
+        self.peer_id.is_some() && self.origin != Origin::Given
+    }
+
+    fn usefulness(&self, peer: PeerId, now: Timestamp) -> Use {
+        let facts = &self.facts;
+        let is = |fact: &AtomicBool| fact.load(Ordering::Relaxed);
+        let used_at = Duration::from_millis(facts.used_at.load(Ordering::Relaxed));
+        Use {
+            peer,
+            idle: now.since(Timestamp::since_start(used_at).max(self.since)),
+            choking: is(&facts.choking),
+            wanted: is(&facts.wanted),
+            interested: is(&facts.interested),
+            owing: is(&facts.owing),
+        }
     }
 }

@@ -234,6 +234,25 @@ async fn all_that_needs_no_answer_is_in_the_first_packet() {
 }
 
 #[tokio::test]
+async fn more_are_dialled_than_at_once_though_nothing_else_happens() {
+    let info = info(100);
+    let side = start(SwarmConfig { most_peers: 100, ..config(info.1, 1) });
+    let mut listeners = Vec::new();
+    for _ in 0..58 {
+        let (listener, address) = listen().await;
+        side.swarm.add_candidate(given(address));
+        listeners.push(listener);
+    }
+    let mut peers = Vec::new();
+    for (name, listener) in (2..).zip(&listeners) {
+        let mut peer = TestPeer::accept(listener).await;
+        peer.shake(handshake(info.1, name, true)).await;
+        peers.push(peer);
+    }
+    side.until(|counts| counts.connected == 58).await;
+}
+
+#[tokio::test]
 async fn a_third_peer_is_found_by_exchange() {
     let info = info(100);
     let none = || Bitfield::none(PIECES);

@@ -173,6 +173,8 @@ pub struct Tracker {
     /// Failures, or answers without peers, in a row.
     in_vain: u32,
     tracker_id: Option<Vec<u8>>,
+    /// Once stopped: not to be asked again before.
+    not_before: Option<Timestamp>,
 }
 
 impl Tracker {
@@ -186,6 +188,7 @@ impl Tracker {
             to_complete: false,
             in_vain: 0,
             tracker_id: None,
+            not_before: None,
         }
     }
 
@@ -282,7 +285,7 @@ impl Tracker {
     /// The last announce, to a tracker that knows of us, or may: an announce that is under way has perhaps come there.
     pub fn stop(&mut self, progress: Progress) -> Option<Announce> {
         let may_know_us = self.knows_us || self.under_way.is_some();
-        self.next_at = None;
+        self.not_before = self.next_at.take().filter(|_| self.in_vain > 0);
         self.under_way = None;
         self.knows_us = false;
         may_know_us.then(|| Announce {
@@ -291,6 +294,11 @@ impl Tracker {
             wanted: 0,
             tracker_id: self.tracker_id.take(),
         })
+    }
+
+    /// After a stop, begins anew: at once, or when it is time after failures.
+    pub fn resume(&mut self, now: Timestamp) {
+        self.next_at = Some(self.not_before.take().unwrap_or(now).max(now));
     }
 }
 

@@ -1,7 +1,7 @@
 //! The only loop: what the swarm, the store, the readers and the clock tell goes into the scheduler, and what it answers goes
 //! out to them. No policy.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::pin::Pin;
@@ -69,6 +69,8 @@ pub(super) struct Driver {
     /// A block that waits for room in the store's queue. While it does, the swarm is not listened to: so a slow disk slows
     /// the peers. Everything else goes on.
     writing: Option<Writing>,
+    /// Pieces of which something has come and that are not verified yet.
+    coming: HashSet<PieceIndex>,
     /// Until then the swarm is not listened to: what came last could not be written.
     held_until: Timestamp,
     readers: Vec<Followed>,
@@ -125,6 +127,7 @@ impl Driver {
             uploads: Uploads::default(),
             reads: FuturesUnordered::new(),
             writing: None,
+            coming: HashSet::new(),
             held_until: Timestamp::ZERO,
             readers: Vec::new(),
             readers_generation: 0,
@@ -329,10 +332,12 @@ impl Driver {
     fn on_block(&mut self, peer: PeerId, block: BlockId, data: Bytes) {
         let bytes = data.len() as u32;
         Numbers::add(&self.session.numbers.received, u64::from(bytes));
-        self.tell_choker(choker::Input::BlockReceived { peer, bytes });
         if !self.scheduler.wants(block) {
             return self.tell(Input::BlockArrived { peer, block });
         }
+        // Nobody buys our upload with what we have, or have not asked for.
+        self.tell_choker(choker::Input::BlockReceived { peer, bytes });
+        self.coming.insert(block.piece);
         let store = self.opened.store.clone();
         let mut write: BoxFuture<'static, ()> = Box::pin(async move { store.write(block, data).await });
         match (&mut write).now_or_never() {
@@ -371,7 +376,10 @@ impl Driver {
         if !self.opened.door.has(piece) {
             let range = self.opened.door.layout().piece_range(piece);
             let numbers = &self.session.numbers;
-            Numbers::add(&numbers.verified, range.end - range.start);
+            // What an earlier run left, and was only now looked at, has not been downloaded in this one.
+            if self.coming.remove(&piece) {
+                Numbers::add(&numbers.verified, range.end - range.start);
+            }
             Numbers::add(&numbers.chosen_had, overlap(&range, &self.opened.chosen().range()));
             numbers.left.fetch_sub(range.end - range.start, Ordering::Relaxed);
             // The disk takes what it is given (again).
@@ -443,8 +451,13 @@ impl Driver {
     fn on_upload(&mut self, Upload { peer, wanted, data }: Upload) {
         let data = match data {
             Ok(data) if data.len() == wanted.length as usize => data,
-            Ok(_) => return,
-            Err(cause) => return warn!("a block that a peer wants cannot be read: {cause}"),
+            unread => {
+                if let Err(cause) = unread {
+                    warn!("a block that a peer wants cannot be read: {cause}");
+                }
+                let Wanted { piece, begin, length } = wanted;
+                return self.swarm.command(peer, PeerCommand::Refuse { piece, begin, length });
+            }
         };
         if !self.peers.get(&peer).is_some_and(|peer| peer.unchoked) {
             return;

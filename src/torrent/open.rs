@@ -1,10 +1,12 @@
 //! From a source to a running driver, and to its end: the order in which the parts are started and stopped.
 
 use std::fs::File;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tracing::{debug, warn};
@@ -20,7 +22,7 @@ use crate::read::{self, Files};
 use crate::source::{Metainfo, Source};
 use crate::store::{Store, StoreEvent};
 use crate::swarm::dht::DhtConfig;
-use crate::swarm::discovery::{self, Discovery, DiscoveryConfig};
+use crate::swarm::discovery::{self, Discovery, DiscoveryConfig, Finding, Findings};
 use crate::swarm::{Candidate, Origin, SwarmConfig, SwarmEvent, SwarmHandle};
 
 /// How long parts may take to end, of the second that [`Torrent::close`] has.
@@ -76,7 +78,9 @@ pub(super) async fn open(
         info_hash: source.info_hash,
         peer_id,
         port: swarm.port(),
-        trackers: trackers(&source, &options, is_private),
+        trackers: source.trackers.clone(),
+        more_trackers: options.trackers.clone(),
+        private: is_private,
         dht: (options.dht && !is_private).then(|| dht_config(&options)),
         lsd: options.lsd && !is_private,
     };
@@ -84,11 +88,11 @@ pub(super) async fn open(
         let session = Arc::clone(&session);
         Arc::new(move || session.progress())
     };
-    let (discovery, candidates) = discovery::start(config, Arc::clone(&net), progress);
+    let (discovery, findings) = discovery::start(config, Arc::clone(&net), progress);
     let discovery = Arc::new(discovery);
 
     let mut helpers = JoinSet::new();
-    helpers.spawn(pass_on(candidates, swarm.clone()));
+    helpers.spawn(pass_on(findings, swarm.clone()));
     options
         .peers
         .iter()
@@ -119,18 +123,12 @@ fn dht_config(options: &Options) -> DhtConfig {
     DhtConfig { folder: Some(options.cache.join("dht")), bootstrap, listen: None }
 }
 
-/// Announce URLs in tiers, the source's own first.
-fn trackers(source: &Source, options: &Options, is_private: bool) -> Vec<Vec<String>> {
-    let mut tiers = source.trackers.clone();
-    if !is_private || tiers.is_empty() {
-        tiers.extend(options.trackers.iter().map(|url| vec![url.clone()]));
-    }
-    tiers
-}
-
-async fn pass_on(mut candidates: mpsc::Receiver<Candidate>, swarm: SwarmHandle) {
-    while let Some(candidate) = candidates.recv().await {
-        swarm.add_candidate(candidate);
+async fn pass_on(mut findings: Findings, swarm: SwarmHandle) {
+    while let Some(finding) = findings.next().await {
+        match finding {
+            Finding::Candidate(candidate) => swarm.add_candidate(candidate),
+            Finding::Only(named) => swarm.keep_only(&named),
+        }
     }
 }
 
@@ -153,7 +151,7 @@ async fn look_up(peers: Vec<String>, net: Arc<Network>, swarm: SwarmHandle) {
         };
         addresses
             .into_iter()
-            .for_each(|address| swarm.add_candidate(Candidate { address, origin: Origin::Given }));
+            .for_each(|address| swarm.add_candidate(Candidate { address, origin: Origin::Magnet }));
     }
 }
 
@@ -226,8 +224,17 @@ impl Life {
             trace: self.trace.take(),
             background: self.options.background,
         });
-        driver.run(&mut self.ending).await;
-        driver.finish();
+        match AssertUnwindSafe(driver.run(&mut self.ending)).catch_unwind().await {
+            Ok(()) => driver.finish(),
+            Err(_) => {
+                // Nobody must wait for ever for what nobody drives any more.
+                opened.door.close();
+                let why =
+                    "a fault in peerflix itself stopped the download; what is on disk is safe".to_owned();
+                self.session.phase.send_replace(Phase::Failed(why));
+                let _ = self.ending.wait_for(|&ending| ending).await;
+            }
+        }
         self.end(Some(&opened)).await;
     }
 

@@ -98,7 +98,10 @@ impl Core {
         let at = self.span.offset + offset;
         let piece = self.door.layout().piece_at(at);
         if self.door.has(piece) {
-            self.move_to(at, false);
+            // While another read waits, the head is there: what is here already needs nobody's work.
+            if self.waiting.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
+                self.move_to(at, false);
+            }
         } else {
             let mut wish = Wish::new(self, at);
             self.door.wait_for(piece).await?;

@@ -82,7 +82,7 @@ pub(super) struct Numbers {
     /// Bytes of blocks, whatever became of them.
     pub(super) received: AtomicU64,
     pub(super) sent: AtomicU64,
-    /// Bytes of pieces verified in this run.
+    /// Bytes of pieces that came and were verified in this run.
     pub(super) verified: AtomicU64,
     /// Bytes of the torrent that we have not.
     pub(super) left: AtomicU64,

@@ -3,14 +3,55 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use librqbit::{AddTorrent, AddTorrentOptions, ListenerMode, ListenerOptions, Session, SessionOptions};
 use peerflix::net::{Network, NetworkConfig};
+use peerflix::read::{ReadAt, ReadError};
 use peerflix::source::{self, InfoHash, Metainfo, Source};
 use peerflix::torrent::{Options, Torrent};
 
-const PIECE_LENGTH: usize = 64 * 1024;
+pub const PIECE_LENGTH: usize = 64 * 1024;
+
+/// Nothing here takes a hundredth of it; without it, what hangs would hang for ever.
+const LONG: Duration = Duration::from_secs(60);
+
+pub async fn soon<T>(what: impl Future<Output = T>) -> T {
+    tokio::time::timeout(LONG, what).await.expect("it should have ended long ago")
+}
+
+/// Waits until it is so.
+pub async fn until(mut is_so: impl FnMut() -> bool) {
+    soon(async {
+        while !is_so() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+/// The whole file by `read_at`, from `from` on.
+pub async fn read_all(reader: &dyn ReadAt, from: u64) -> Result<Vec<u8>, ReadError> {
+    let mut all = Vec::new();
+    loop {
+        let bytes = reader.read_at(from + all.len() as u64, 100_000).await?;
+        if bytes.is_empty() {
+            return Ok(all);
+        }
+        all.extend_from_slice(&bytes);
+    }
+}
+
+pub async fn whole(torrent: &Torrent, index: usize) -> Vec<u8> {
+    let reader = torrent.reader(index).expect("such a file");
+    soon(read_all(&reader, 0)).await.expect("all bytes")
+}
+
+pub fn is_same(a: &[u8], b: &[u8]) {
+    // Not assert_eq: nobody reads megabytes.
+    assert!(a == b, "{} bytes, not the {} expected, or others", a.len(), b.len());
+}
 
 /// Bytes that nobody could guess, always the same for one `seed`.
 pub fn noise(seed: u64, length: usize) -> Vec<u8> {
@@ -43,6 +84,12 @@ impl Film {
         Film { name: name.to_owned(), is_single: false, files, private: false }
     }
 
+    /// For a long info dictionary.
+    pub fn with_empty_files(mut self, count: usize) -> Self {
+        self.files.extend((0..count).map(|number| (format!("empty {number}"), Vec::new())));
+        self
+    }
+
     pub fn private(mut self) -> Self {
         self.private = true;
         self
@@ -52,7 +99,7 @@ impl Film {
         &self.files[index].1
     }
 
-    fn info(&self) -> Vec<u8> {
+    pub fn info(&self) -> Vec<u8> {
         fn string(to: &mut Vec<u8>, bytes: &[u8]) {
             to.extend_from_slice(format!("{}:", bytes.len()).as_bytes());
             to.extend_from_slice(bytes);
@@ -82,8 +129,7 @@ impl Film {
         string(&mut info, self.name.as_bytes());
         string(&mut info, b"piece length");
         number(&mut info, PIECE_LENGTH);
-        let all: Vec<u8> = self.files.iter().flat_map(|(_, bytes)| bytes.iter().copied()).collect();
-        let hashes: Vec<u8> = all.chunks(PIECE_LENGTH).flat_map(sha1).collect();
+        let hashes: Vec<u8> = self.all().chunks(PIECE_LENGTH).flat_map(sha1).collect();
         string(&mut info, b"pieces");
         string(&mut info, &hashes);
         if self.private {
@@ -96,6 +142,11 @@ impl Film {
 
     pub fn info_hash(&self) -> InfoHash {
         InfoHash(sha1(&self.info()))
+    }
+
+    /// The content of all files, one behind the other.
+    pub fn all(&self) -> Vec<u8> {
+        self.files.iter().flat_map(|(_, bytes)| bytes.iter().copied()).collect()
     }
 
     pub fn magnet(&self) -> String {

@@ -2,6 +2,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "these sockets are other programs', not peerflix's")]
 
+mod crafted;
 mod ending;
 mod films;
 mod inputs;
@@ -11,3 +12,4 @@ mod players;
 mod run;
 mod seeds;
 mod strangers;
+mod trouble;

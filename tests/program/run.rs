@@ -22,7 +22,7 @@ pub struct Peerflix {
 pub struct Running {
     child: Child,
     lines: Receiver<String>,
-    error_said: Receiver<()>,
+    error_said: Receiver<String>,
     errors: Option<JoinHandle<String>>,
     _cache: TempDir,
 }
@@ -51,6 +51,27 @@ impl Peerflix {
 
     pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.command.env(name, value);
+        self
+    }
+
+    pub fn env_remove(mut self, name: &str) -> Self {
+        self.command.env_remove(name);
+        self
+    }
+
+    /// Started by a shell that does this first: what this process cannot do to itself, or to others, safely.
+    pub fn after(mut self, shell: &str) -> Self {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", &format!("{shell}; exec \"$@\""), "sh"]);
+        command.arg(self.command.get_program()).args(self.command.get_args());
+        for (name, value) in self.command.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        self.command = command;
         self
     }
 
@@ -119,8 +140,27 @@ impl Running {
         self.error_said.recv_timeout(PATIENCE).expect("peerflix says something on standard error");
     }
 
+    /// Waits until it has said all of these words on standard error.
+    pub fn wait_for_words(&self, words: &[&str]) {
+        let mut said = String::new();
+        while !words.iter().all(|word| said.contains(word)) {
+            match self.error_said.recv_timeout(PATIENCE) {
+                Ok(more) => said.push_str(&more),
+                Err(_) => panic!("not all of {words:?} was said: {said}"),
+            }
+        }
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub fn interrupt(&self) {
         self.signal(rustix::process::Signal::INT);
+    }
+
+    pub fn kill(&self) {
+        self.signal(rustix::process::Signal::KILL);
     }
 
     pub fn terminate(&self) {
@@ -169,14 +209,14 @@ impl Said {
 }
 
 /// Reads to the end in a thread, and tells when something has come.
-fn read_all(mut from: impl Read + Send + 'static) -> (JoinHandle<String>, Receiver<()>) {
+fn read_all(mut from: impl Read + Send + 'static) -> (JoinHandle<String>, Receiver<String>) {
     let (send, said) = channel();
     let reading = std::thread::spawn(move || {
         let mut all = Vec::new();
         let mut some = [0; 1024];
         while let Ok(count @ 1..) = from.read(&mut some) {
             all.extend_from_slice(&some[..count]);
-            let _ = send.send(());
+            let _ = send.send(String::from_utf8_lossy(&some[..count]).into_owned());
         }
         String::from_utf8_lossy(&all).into_owned()
     });

@@ -1,6 +1,6 @@
 //! Torrents, and librqbit's sessions that seed them in this process.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -85,12 +85,14 @@ impl Seeds {
         Seeds { sessions, runtime }
     }
 
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        let port = |seed: &Arc<Session>| seed.listen_addr().expect("listens").port();
+        self.sessions.iter().map(|seed| (Ipv4Addr::LOCALHOST, port(seed)).into()).collect()
+    }
+
     /// `--peer` for each.
     pub fn flags(&self) -> Vec<String> {
-        let peers = self.sessions.iter().map(|seed| {
-            let port = seed.listen_addr().expect("listens").port();
-            format!("--peer=127.0.0.1:{port}")
-        });
+        let peers = self.addresses().into_iter().map(|address| format!("--peer={address}"));
         // Nothing of a test leaves this computer.
         peers.chain(["--no-dht".into(), "--no-lsd".into()]).collect()
     }

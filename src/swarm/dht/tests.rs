@@ -1,6 +1,8 @@
 use tokio::time::timeout;
 
-use super::super::discovery::{Discovery, DiscoveryConfig, Doing, Progress, start as discover};
+use super::super::discovery::{
+    Discovery, DiscoveryConfig, Doing, Finding, Findings, Progress, start as discover,
+};
 use super::super::{Candidate, Origin};
 use super::*;
 use crate::net::NetworkConfig;
@@ -60,13 +62,15 @@ impl Small {
     }
 }
 
-fn seek(config: DhtConfig, port: u16) -> (Discovery, tokio::sync::mpsc::Receiver<Candidate>) {
+fn seek(config: DhtConfig, port: u16) -> (Discovery, Findings) {
     let net = Arc::new(Network::new(NetworkConfig::default()).expect("a network"));
     let config = DiscoveryConfig {
         info_hash: InfoHash(HASH),
         peer_id: [0; 20],
         port,
         trackers: vec![],
+        more_trackers: vec![],
+        private: false,
         dht: Some(config),
         lsd: false,
     };
@@ -88,8 +92,8 @@ async fn one_viewer_finds_another_and_the_table_is_kept() {
         loop {
             let (second, mut candidates) = seek(kept.clone(), 2222);
             // Itself it may find too, by then, and those before it.
-            while let Ok(Some(candidate)) = timeout(Duration::from_secs(2), candidates.recv()).await {
-                if candidate == expected {
+            while let Ok(Some(found)) = timeout(Duration::from_secs(2), candidates.next()).await {
+                if found == Finding::Candidate(expected) {
                     return second;
                 }
             }
@@ -104,8 +108,8 @@ async fn one_viewer_finds_another_and_the_table_is_kept() {
 
     // From what is kept alone, a third finds the network again.
     let (third, mut candidates) = seek(DhtConfig { bootstrap: Some(vec![]), ..kept }, 3333);
-    let candidate = timeout(PATIENCE, candidates.recv()).await.expect("in time").expect("a candidate");
-    assert_eq!(candidate.origin, Origin::Dht);
+    let found = timeout(PATIENCE, candidates.next()).await.expect("in time").expect("a candidate");
+    assert!(matches!(found, Finding::Candidate(Candidate { origin: Origin::Dht, .. })), "{found:?}");
     third.stop().await;
 }
 

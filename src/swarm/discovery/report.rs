@@ -53,6 +53,8 @@ pub enum Doing {
     },
     /// It tells when it finds something.
     Listening,
+    /// A tracker of a private torrent: it is asked when the one that is asked now does not answer (BEP 12, 27).
+    StandingBy,
     Off(WhyOff),
 }
 
@@ -71,18 +73,20 @@ impl fmt::Display for Whom {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Whom::Tracker { url, family: Some(family) } => {
-                write!(f, "tracker {} ({family})", without_query(url))
+                write!(f, "tracker {} ({family})", without_passkey(url))
             }
-            Whom::Tracker { url, family: None } => write!(f, "tracker {}", without_query(url)),
+            Whom::Tracker { url, family: None } => write!(f, "tracker {}", without_passkey(url)),
             Whom::Dht => f.write_str("DHT"),
             Whom::Lsd => f.write_str("local network"),
         }
     }
 }
 
-/// A passkey is nobody's business.
-fn without_query(url: &str) -> &str {
-    url.split('?').next().unwrap_or(url)
+/// Scheme, host and port: a private tracker's passkey is in the path or the query, and nobody's business.
+fn without_passkey(url: &str) -> &str {
+    let host = url.find("://").map_or(0, |at| at + 3);
+    let end = url[host..].find(['/', '?', '#']).map_or(url.len(), |at| host + at);
+    &url[..end]
 }
 
 impl fmt::Display for SourceReport {
@@ -90,6 +94,7 @@ impl fmt::Display for SourceReport {
         write!(f, "{}: ", self.whom)?;
         match (&self.last, self.doing) {
             (_, Doing::Off(WhyOff::Private)) => f.write_str("not asked, the torrent is private"),
+            (None, Doing::StandingBy) => f.write_str("asked when the one before it fails"),
             (Some((outcome, _)), Doing::Waiting { again_in }) => {
                 write!(f, "{outcome}; asked again in {} s", again_in.as_secs())
             }
@@ -112,6 +117,7 @@ pub struct Board {
 
 struct Entry {
     whom: Whom,
+    tracker: Option<usize>,
     doing: DoingSince,
     asked: u32,
     answered: u32,
@@ -124,6 +130,7 @@ enum DoingSince {
     Asking,
     Waiting(Instant),
     Listening,
+    StandingBy,
     Off(WhyOff),
 }
 
@@ -133,7 +140,15 @@ pub struct Reporter {
     board: Arc<Board>,
     index: usize,
     origin: Origin,
-    candidates: mpsc::Sender<Candidate>,
+    /// Its number, if it is a tracker.
+    tracker: Option<usize>,
+    named: mpsc::Sender<Named>,
+}
+
+/// A candidate, and which tracker named it, if one did.
+pub struct Named {
+    pub candidate: Candidate,
+    pub tracker: Option<usize>,
 }
 
 impl Board {
@@ -147,6 +162,7 @@ impl Board {
                     Doing::Waiting { again_in: until.saturating_duration_since(now) }
                 }
                 DoingSince::Listening => Doing::Listening,
+                DoingSince::StandingBy => Doing::StandingBy,
                 DoingSince::Off(why) => Doing::Off(why),
             },
             asked: entry.asked,
@@ -159,7 +175,7 @@ impl Board {
     }
 
     /// A new line.
-    pub fn add(self: &Arc<Self>, whom: Whom, candidates: mpsc::Sender<Candidate>) -> Reporter {
+    pub fn add(self: &Arc<Self>, whom: Whom, tracker: Option<usize>, named: mpsc::Sender<Named>) -> Reporter {
         let origin = match whom {
             Whom::Tracker { .. } => Origin::Tracker,
             Whom::Dht => Origin::Dht,
@@ -168,6 +184,7 @@ impl Board {
         let mut entries = self.entries();
         entries.push(Entry {
             whom,
+            tracker,
             doing: DoingSince::Asking,
             asked: 0,
             answered: 0,
@@ -175,7 +192,14 @@ impl Board {
             last: None,
             nodes: None,
         });
-        Reporter { board: self.clone(), index: entries.len() - 1, origin, candidates }
+        Reporter { board: self.clone(), index: entries.len() - 1, origin, tracker, named }
+    }
+
+    /// The addresses that this tracker has named, as far as they are remembered; none for nobody.
+    pub fn found_by(&self, tracker: Option<usize>) -> HashSet<SocketAddr> {
+        let entries = self.entries();
+        let its = entries.iter().filter(|entry| tracker.is_some() && entry.tracker == tracker);
+        its.flat_map(|entry| entry.found.iter().copied()).collect()
     }
 
     fn entries(&self) -> MutexGuard<'_, Vec<Entry>> {
@@ -222,6 +246,11 @@ impl Reporter {
         });
     }
 
+    /// It is another tracker's turn.
+    pub fn standing_by(&self) {
+        self.with(|entry| entry.doing = DoingSince::StandingBy);
+    }
+
     pub fn off(&self, why: WhyOff) {
         self.with(|entry| entry.doing = DoingSince::Off(why));
     }
@@ -238,7 +267,8 @@ impl Reporter {
                     entry.found.insert(address);
                 }
             });
-            let _ = self.candidates.send(Candidate { address, origin: self.origin }).await;
+            let candidate = Candidate { address, origin: self.origin };
+            let _ = self.named.send(Named { candidate, tracker: self.tracker }).await;
         }
     }
 }

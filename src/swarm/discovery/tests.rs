@@ -16,12 +16,14 @@ fn net() -> Arc<Network> {
     Arc::new(Network::new(NetworkConfig::default()).expect("a network"))
 }
 
-fn begin(net: &Arc<Network>, trackers: &[&str]) -> (Discovery, mpsc::Receiver<Candidate>) {
+fn begin(net: &Arc<Network>, trackers: &[&str]) -> (Discovery, Findings) {
     let config = DiscoveryConfig {
         info_hash: HASH,
         peer_id: *b"-PF0100-abcdefghijkl",
         port: 6881,
         trackers: trackers.iter().map(|&url| vec![url.to_owned()]).collect(),
+        more_trackers: vec![],
+        private: false,
         dht: None,
         lsd: false,
     };
@@ -95,8 +97,15 @@ fn udp_tracker(
     Ok((url, events))
 }
 
-async fn first(candidates: &mut mpsc::Receiver<Candidate>) -> Candidate {
-    tokio::time::timeout(PATIENCE, candidates.recv()).await.expect("in time").expect("a candidate")
+async fn next(findings: &mut Findings) -> Finding {
+    tokio::time::timeout(PATIENCE, findings.next()).await.expect("in time").expect("a finding")
+}
+
+async fn first(findings: &mut Findings) -> Candidate {
+    match next(findings).await {
+        Finding::Candidate(candidate) => candidate,
+        Finding::Only(_) => panic!("no torrent here is private"),
+    }
 }
 
 /// What the only source has come to, once it has.
@@ -220,13 +229,16 @@ async fn a_private_torrent_is_nobodys_business() {
         peer_id: [0; 20],
         port: 6881,
         trackers: vec![],
+        more_trackers: vec![],
+        private: false,
         dht: Some(DhtConfig { bootstrap: Some(vec!["127.0.0.1:1".to_owned()]), ..DhtConfig::default() }),
         lsd: true,
     };
     let (discovery, mut candidates) = start(config, net(), Arc::new(Progress::default));
     discovery.set_private();
-    // The channel ends when both have.
-    assert_eq!(tokio::time::timeout(PATIENCE, candidates.recv()).await, Ok(None));
+    assert_eq!(next(&mut candidates).await, Finding::Only(HashSet::new()));
+    // Nobody is left who could find anything.
+    assert_eq!(tokio::time::timeout(PATIENCE, candidates.next()).await, Ok(None));
     for report in discovery.reports() {
         assert_eq!(report.doing, Doing::Off(WhyOff::Private), "{report}");
     }
@@ -235,7 +247,10 @@ async fn a_private_torrent_is_nobodys_business() {
 #[test]
 fn a_report_is_a_sentence_without_the_passkey() {
     let report = SourceReport {
-        whom: Whom::Tracker { url: "http://t/announce?passkey=secret".to_owned(), family: Some(Family::V6) },
+        whom: Whom::Tracker {
+            url: "http://t/secret/announce?passkey=secret".to_owned(),
+            family: Some(Family::V6),
+        },
         doing: Doing::Waiting { again_in: Duration::from_secs(5) },
         asked: 1,
         answered: 0,
@@ -243,8 +258,64 @@ fn a_report_is_a_sentence_without_the_passkey() {
         last: Some((Outcome::Failed(Failure::Refused), Duration::ZERO)),
         nodes: None,
     };
-    assert_eq!(
-        report.to_string(),
-        "tracker http://t/announce (IPv6): it refused the connection; asked again in 5 s"
-    );
+    assert_eq!(report.to_string(), "tracker http://t (IPv6): it refused the connection; asked again in 5 s");
+}
+
+/// What a private torrent with these trackers finds.
+fn begin_private(net: &Arc<Network>, tiers: &[&[&str]], more: &[&str]) -> (Discovery, Findings) {
+    let config = DiscoveryConfig {
+        info_hash: HASH,
+        peer_id: [1; 20],
+        port: 6881,
+        trackers: tiers.iter().map(|tier| tier.iter().map(|&url| url.to_owned()).collect()).collect(),
+        more_trackers: more.iter().map(|&url| url.to_owned()).collect(),
+        private: true,
+        dht: None,
+        lsd: false,
+    };
+    start(config, net.clone(), Arc::new(Progress::default))
+}
+
+const ONE_PEER: &[u8] = b"d8:intervali1800e5:peers6:\x7f\x00\x00\x01\x00\x09e";
+const ANOTHER_PEER: &[u8] = b"d8:intervali1800e5:peers6:\x7f\x00\x00\x01\x00\x0ae";
+
+#[tokio::test]
+async fn a_private_torrent_asks_tier_by_tier_and_no_tracker_beyond_the_one_that_answers() {
+    let net = net();
+    let here = Ipv4Addr::LOCALHOST.into();
+    let (refusing, mut refused) = http_tracker(&net, here, b"d14:failure reason12:unregisterede").await;
+    let (good, mut asked) = http_tracker(&net, here, ONE_PEER).await;
+    let (spare, mut spared) = http_tracker(&net, here, ANOTHER_PEER).await;
+    let (users, mut users_asked) = http_tracker(&net, here, ANOTHER_PEER).await;
+    let tiers: [&[&str]; 4] = [&["wss://tracker.example/"], &[&refusing], &[&good], &[&spare]];
+    let (discovery, mut findings) = begin_private(&net, &tiers, &[&users]);
+    assert_eq!(refused.recv().await.as_deref(), Some("started"));
+    assert_eq!(asked.recv().await.as_deref(), Some("started"));
+    assert_eq!(first(&mut findings).await.address, (Ipv4Addr::LOCALHOST, 9).into());
+    let reports = discovery.reports();
+    assert_eq!(reports.len(), 4, "the user's tracker is not the torrent's");
+    assert_eq!(reports[3].doing, Doing::StandingBy);
+    discovery.stop().await;
+    assert_eq!(asked.recv().await.as_deref(), Some("stopped"));
+    assert!(spared.try_recv().is_err() && users_asked.try_recv().is_err());
+    assert!(reports[3].to_string().ends_with("asked when the one before it fails"));
+}
+
+#[tokio::test]
+async fn a_magnet_that_turns_out_private_keeps_to_one_tracker_and_its_peers_and_leaves_the_others() {
+    let net = net();
+    let here = Ipv4Addr::LOCALHOST.into();
+    let (one, mut one_asked) = http_tracker(&net, here, ONE_PEER).await;
+    let (other, mut other_asked) = http_tracker(&net, here, ANOTHER_PEER).await;
+    let (discovery, mut findings) = begin(&net, &[&one, &other]);
+    let named = [first(&mut findings).await.address.port(), first(&mut findings).await.address.port()];
+    assert_eq!(named.iter().sum::<u16>(), 19, "both were asked");
+    discovery.set_private();
+    let peers = HashSet::from([(Ipv4Addr::LOCALHOST, 9).into()]);
+    assert_eq!(next(&mut findings).await, Finding::Only(peers));
+    assert_eq!(other_asked.recv().await.as_deref(), Some("started"));
+    assert_eq!(other_asked.recv().await.as_deref(), Some("stopped"));
+    discovery.stop().await;
+    assert_eq!(one_asked.recv().await.as_deref(), Some("started"));
+    assert_eq!(one_asked.recv().await.as_deref(), Some("stopped"));
 }

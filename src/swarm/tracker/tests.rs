@@ -166,3 +166,20 @@ fn outcomes_are_told_in_words() {
     assert_eq!(outcome.to_string(), "it answered with 12 peers (of 5 seeds, 7 leeches)");
     assert_eq!(Outcome::Failed(Failure::Refused).to_string(), "it refused the connection");
 }
+
+#[test]
+fn after_a_farewell_it_is_greeted_anew_at_once_but_not_sooner_than_failures_allow() {
+    let answered = Ok(Answer { peers: vec!["198.51.100.1:1".parse().expect("fair")], ..Answer::default() });
+    let progress = Progress { left: 1, ..Progress::default() };
+    let mut tracker = Tracker::new(at(0), 6881);
+    tracker.begin(progress);
+    tracker.handle_result(at(0), &answered);
+    assert!(tracker.stop(progress).is_some_and(|announce| announce.event == Some(Event::Stopped)));
+    tracker.resume(at(7));
+    assert_eq!(tracker.next_at(), Some(at(7)));
+    assert_eq!(tracker.begin(progress).event, Some(Event::Started));
+    tracker.handle_result(at(7), &Err(Failure::Timeout));
+    assert_eq!(tracker.stop(progress), None);
+    tracker.resume(at(8));
+    assert_eq!(tracker.next_at(), Some(at(12)));
+}

@@ -1,45 +1,12 @@
-//! The engine on real sockets: torrents of ours against seeds of librqbit, and against each other, all on loopback.
-
-mod engine {
-    pub mod world;
-}
+//! Files of a torrent, read from seeds that are not ours, and from each other.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use engine::world::{Film, Seed, World, noise};
 use peerflix::read::{Contents, ReadAt, ReadError};
 use peerflix::torrent::{Choice, Options, Phase, Torrent, TorrentError, trace};
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
-/// Nothing here takes a hundredth of it; without it, what hangs would hang for ever.
-const LONG: Duration = Duration::from_secs(60);
-
-async fn soon<T>(what: impl Future<Output = T>) -> T {
-    tokio::time::timeout(LONG, what).await.expect("it should have ended long ago")
-}
-
-/// The whole file by `read_at`, from `from` on.
-async fn read_all(reader: &dyn ReadAt, from: u64) -> Result<Vec<u8>, ReadError> {
-    let mut all = Vec::new();
-    loop {
-        let bytes = reader.read_at(from + all.len() as u64, 100_000).await?;
-        if bytes.is_empty() {
-            return Ok(all);
-        }
-        all.extend_from_slice(&bytes);
-    }
-}
-
-async fn whole(torrent: &Torrent, index: usize) -> Vec<u8> {
-    let reader = torrent.reader(index).expect("such a file");
-    soon(read_all(&reader, 0)).await.expect("all bytes")
-}
-
-fn is_same(a: &[u8], b: &[u8]) {
-    // Not assert_eq: nobody reads megabytes.
-    assert!(a == b, "{} bytes, not the {} expected, or others", a.len(), b.len());
-}
+use crate::world::{Film, Seed, World, is_same, noise, read_all, soon, whole};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_film_is_read_from_a_seed() {

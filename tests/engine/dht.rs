@@ -1,0 +1,94 @@
+//! A small DHT on loopback (BEP 5): a node to begin with that knows the other, and one near to the hash that keeps who
+//! announces himself.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
+
+use peerflix::net::Network;
+use peerflix::source::{InfoHash, parse_bencode};
+
+use crate::world::World;
+
+pub struct SmallDht {
+    /// Where to begin, as `HOST:PORT`.
+    pub bootstrap: Vec<String>,
+    announced: Arc<Mutex<Vec<SocketAddr>>>,
+}
+
+struct Node {
+    id: [u8; 20],
+    /// Nodes that it names, compact.
+    knows: Vec<u8>,
+    /// Who has announced himself; only where this node keeps that.
+    announced: Option<Arc<Mutex<Vec<SocketAddr>>>>,
+}
+
+impl SmallDht {
+    pub fn of(world: &World, info_hash: InfoHash) -> SmallDht {
+        let announced = Arc::<Mutex<Vec<SocketAddr>>>::default();
+        let mut id = info_hash.0;
+        id[19] ^= 1;
+        let near = Node { id, knows: Vec::new(), announced: Some(announced.clone()) };
+        let near = near.start(&world.net());
+        let knows = [&id[..], &[127, 0, 0, 1], &near.port().to_be_bytes()].concat();
+        let far = Node { id: id.map(|byte| !byte), knows, announced: None };
+        SmallDht { bootstrap: vec![far.start(&world.net()).to_string()], announced }
+    }
+
+    /// Whom the near node would name.
+    pub fn announced(&self) -> Vec<SocketAddr> {
+        self.announced.lock().expect("no panic elsewhere").clone()
+    }
+}
+
+impl Node {
+    fn start(self, net: &Network) -> SocketAddr {
+        let socket = net.udp_bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a free port on loopback");
+        let address = socket.local_addr().expect("bound");
+        tokio::spawn(async move {
+            let mut packet = [0; 2048];
+            while let Ok((length, from)) = socket.recv_from(&mut packet).await {
+                if let Some(answer) = self.answer(&packet[..length], from) {
+                    let _ = socket.send_to(&answer, from).await;
+                }
+            }
+        });
+        address
+    }
+
+    fn answer(&self, packet: &[u8], from: SocketAddr) -> Option<Vec<u8>> {
+        let query = parse_bencode(packet).ok()?.0.dict()?;
+        let asked = query.value("q")?.bytes()?;
+        let arguments = query.value("a")?.dict()?;
+        let mut values = Vec::new();
+        if let Some(announced) = &self.announced {
+            let mut announced = announced.lock().expect("no panic elsewhere");
+            if asked == b"announce_peer" {
+                let port = arguments.value("port")?.integer()?.try_into().ok()?;
+                let peer = SocketAddr::new(from.ip(), port);
+                if !announced.contains(&peer) {
+                    announced.push(peer);
+                }
+            }
+            for peer in announced.iter().filter(|_| asked == b"get_peers") {
+                values.extend_from_slice(b"6:\x7f\0\0\x01");
+                values.extend_from_slice(&peer.port().to_be_bytes());
+            }
+        }
+        let mut answer = [b"d1:rd2:id20:".as_slice(), &self.id].concat();
+        if asked == b"find_node" || asked == b"get_peers" {
+            answer.extend_from_slice(format!("5:nodes{}:", self.knows.len()).as_bytes());
+            answer.extend_from_slice(&self.knows);
+        }
+        if asked == b"get_peers" {
+            answer.extend_from_slice(b"5:token4:abcd");
+            if !values.is_empty() {
+                answer.extend_from_slice(&[b"6:valuesl", &values[..], b"e"].concat());
+            }
+        }
+        answer.extend_from_slice(b"e1:t");
+        answer.extend_from_slice(query.raw("t")?);
+        answer.extend_from_slice(b"1:y1:re");
+        Some(answer)
+    }
+}
