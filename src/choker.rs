@@ -1,22 +1,30 @@
 //! Who may download from us, and when that changes: BEP 3's choker. Pure, in the scheduler's grammar: it is told what
 //! happened and what time it is, and answers with what to do.
 //!
-//! The peers that give us most are unchoked (once we have everything: those that take most), ranked anew every
+//! The peers that give us most are unchoked (once we have everything: each in its turn), ranked anew every
 //! [`Config::rank_every`]. One of the slots is *optimistic*: it goes to somebody else every [`Config::rotate_every`],
 //! with new peers three times as likely, so that who has nothing yet can begin, and better partners are found. A slot
 //! that is free is given at once. While nobody waits for a slot there is nothing to decide and no timer runs.
+//!
+//! While we lack something ourselves, slots are as few as fill our line: a piece that goes to eight at once is, for
+//! eight times as long, of use to none of them, and a new piece must go from viewer to viewer before it is due. So there
+//! is a slot for each [`Config::slot_rate`] that we have been seen to send, and one that is not used does not count.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use crate::scheduler::PeerId;
-use crate::units::{FOREVER, Timestamp};
+use crate::units::{ByteRate, ByteSize, FOREVER, Timestamp};
 
 /// The choker's measures.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Config {
-    /// Peers unchoked at a time, the optimistic one among them. With 0, nobody ever downloads from us.
+    /// Peers unchoked at a time, the optimistic one among them, at the most. With 0, nobody ever downloads from us.
     pub slots: usize,
+    /// Until we have everything: so many of them, one more for each `slot_rate` that we send, and one for each that
+    /// takes nothing.
+    pub least_slots: usize,
+    pub slot_rate: ByteRate,
     /// How often peers are ranked anew.
     pub rank_every: Duration,
     /// How often the optimistic slot goes to somebody else.
@@ -29,6 +37,8 @@ impl Default for Config {
     fn default() -> Self {
         Config {
             slots: 8,
+            least_slots: 2,
+            slot_rate: ByteRate::new(256.0 * 1024.0),
             rank_every: Duration::from_secs(10),
             rotate_every: Duration::from_secs(30),
             fresh_for: Duration::from_secs(60),
@@ -60,7 +70,7 @@ pub enum Input {
         peer: PeerId,
         bytes: u32,
     },
-    /// We have everything: from now on those who take most come first.
+    /// We have everything: from now on those who took least lately come first.
     Complete,
     /// The time of the last [`Output::Timeout`] has come.
     TimeoutReached,
@@ -88,6 +98,11 @@ pub struct Choker {
     rotate_at: Timestamp,
     /// `None` while nobody waits for a slot.
     rank_at: Option<Timestamp>,
+    /// When slots that are not used are looked for; `None` with `rank_at`.
+    look_at: Option<Timestamp>,
+    looked_at: Timestamp,
+    /// The most that we have sent lately, a little less with each look.
+    rate: f64,
     /// Interested peers that are choked.
     waiting: usize,
     unchoked: usize,
@@ -103,11 +118,16 @@ struct Peer {
     unchoked: bool,
     gave: Flow,
     took: Flow,
+    unchoked_at: Timestamp,
+    /// What it took since the last look.
+    took_now: u64,
+    /// It has taken enough at the last look for its slot to count as used.
+    takes: bool,
     /// Decides between equals; drawn once, so that equals do not swap places at each ranking.
     lot: u64,
 }
 
-/// (given lately, taken lately, unchoked, lot)
+/// (given lately, how little taken lately, unchoked, lot)
 type Rank = (u64, u64, bool, u64);
 
 /// Bytes lately: what came before the last ten seconds counts half, before twenty a quarter, and so on. Whole numbers
@@ -119,6 +139,12 @@ struct Flow {
 }
 
 const PERIOD_SECONDS: u64 = 10;
+/// How often slots that are not used are looked for; a peer that was unchoked has so long to begin.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Who takes less does not use its slot.
+const LEAST_TAKEN: f64 = 64.0 * 1024.0;
+/// So much of the rate that is believed remains at each look: half after seven seconds.
+const RATE_MEMORY: f64 = 0.9;
 
 impl Flow {
     fn add(&mut self, now: Timestamp, bytes: u32) {
@@ -141,6 +167,9 @@ impl Choker {
             optimistic: None,
             rotate_at: Timestamp::ZERO,
             rank_at: None,
+            look_at: None,
+            looked_at: Timestamp::ZERO,
+            rate: 0.0,
             waiting: 0,
             unchoked: 0,
             complete: false,
@@ -160,6 +189,9 @@ impl Choker {
                     unchoked: false,
                     gave: Flow::default(),
                     took: Flow::default(),
+                    unchoked_at: now,
+                    took_now: 0,
+                    takes: false,
                     lot,
                 });
             }
@@ -173,6 +205,7 @@ impl Choker {
             Input::BlockSent { peer, bytes } => {
                 if let Some(peer) = self.peers.get_mut(&peer) {
                     peer.took.add(now, bytes);
+                    peer.took_now += u64::from(bytes);
                 }
             }
             Input::Complete => self.complete = true,
@@ -181,20 +214,26 @@ impl Choker {
                     self.rank(now);
                     self.rank_at = Some(now + self.config.rank_every);
                 }
+                if self.look_at.is_some_and(|at| at <= now) {
+                    self.look(now);
+                    self.look_at = Some(now + LOOK_EVERY);
+                }
             }
         }
         match self.rank_at {
             None if self.waiting > 0 && self.config.slots > 0 => {
-                self.rank_at = Some(now + self.config.rank_every)
+                self.rank_at = Some(now + self.config.rank_every);
+                self.look_at = Some(now + LOOK_EVERY);
             }
-            Some(_) if self.waiting == 0 => self.rank_at = None,
+            Some(_) if self.waiting == 0 => (self.rank_at, self.look_at) = (None, None),
             _ => {}
         }
     }
 
     /// The next thing to do; `Timeout` means nothing more until then, or until the next input.
     pub fn poll_output(&mut self, now: Timestamp) -> Output {
-        self.outputs.pop_front().unwrap_or_else(|| Output::Timeout(self.rank_at.unwrap_or(now + FOREVER)))
+        let next = || self.rank_at.into_iter().chain(self.look_at).min().unwrap_or(now + FOREVER);
+        self.outputs.pop_front().unwrap_or_else(|| Output::Timeout(next()))
     }
 
     fn on_interest(&mut self, now: Timestamp, id: PeerId, interested: bool) {
@@ -227,7 +266,7 @@ impl Choker {
     }
 
     fn give_free_slots(&mut self, now: Timestamp) {
-        while self.unchoked < self.config.slots && self.waiting > 0 {
+        while self.waiting > 0 && self.has_free_slot(now) {
             let complete = self.complete;
             let best = self
                 .peers
@@ -235,8 +274,37 @@ impl Choker {
                 .filter(|(_, peer)| peer.interested && !peer.unchoked)
                 .max_by_key(|(_, peer)| peer.rank(now, complete));
             let Some((&best, _)) = best else { return };
-            self.set_unchoked(best, true);
+            self.set_unchoked(now, best, true);
         }
+    }
+
+    /// As many as may take something at once.
+    fn slots_to_use(&self) -> usize {
+        if self.complete {
+            return self.config.slots;
+        }
+        let filled = self.rate / self.config.slot_rate.bytes_per_second().max(1.0);
+        self.config.least_slots.max(filled.ceil() as usize).min(self.config.slots)
+    }
+
+    fn has_free_slot(&self, now: Timestamp) -> bool {
+        let uses = |peer: &&Peer| {
+            peer.unchoked && (self.complete || peer.takes || now.since(peer.unchoked_at) < LOOK_EVERY)
+        };
+        self.unchoked < self.config.slots && self.peers.values().filter(uses).count() < self.slots_to_use()
+    }
+
+    /// Measures what we send, and gives the slots of those who take nothing to others as well.
+    fn look(&mut self, now: Timestamp) {
+        let time = now.since(std::mem::replace(&mut self.looked_at, now));
+        let mut taken = 0;
+        for peer in self.peers.values_mut() {
+            let took = std::mem::take(&mut peer.took_now);
+            peer.takes = (ByteSize(took) / time).bytes_per_second() >= LEAST_TAKEN;
+            taken += took;
+        }
+        self.rate = (ByteSize(taken) / time).bytes_per_second().max(self.rate * RATE_MEMORY);
+        self.give_free_slots(now);
     }
 
     fn rank(&mut self, now: Timestamp) {
@@ -248,7 +316,7 @@ impl Choker {
             .map(|(&id, peer)| (peer.rank(now, complete), id))
             .collect();
         ranked.sort_unstable_by(|a, b| b.cmp(a));
-        let ordinary = self.config.slots.saturating_sub(1).min(ranked.len());
+        let ordinary = self.slots_to_use().saturating_sub(1).min(ranked.len());
         let (top, rest) = ranked.split_at(ordinary);
 
         let stays = self.optimistic.filter(|id| rest.iter().any(|(_, other)| other == id));
@@ -263,11 +331,11 @@ impl Choker {
 
         for &(_, id) in rest {
             if Some(id) != optimistic {
-                self.set_unchoked(id, false);
+                self.set_unchoked(now, id, false);
             }
         }
         for id in top.iter().map(|&(_, id)| id).chain(optimistic) {
-            self.set_unchoked(id, true);
+            self.set_unchoked(now, id, true);
         }
     }
 
@@ -291,13 +359,14 @@ impl Choker {
         None
     }
 
-    fn set_unchoked(&mut self, id: PeerId, unchoked: bool) {
+    fn set_unchoked(&mut self, now: Timestamp, id: PeerId, unchoked: bool) {
         let Some(peer) = self.peers.get_mut(&id) else { return };
         if peer.unchoked == unchoked {
             return;
         }
         peer.unchoked = unchoked;
         if unchoked {
+            peer.unchoked_at = now;
             self.unchoked += 1;
             self.waiting -= 1;
             self.outputs.push_back(Output::Unchoke { peer: id });
@@ -319,11 +388,11 @@ impl Choker {
 }
 
 impl Peer {
-    /// The greater, the better: bytes lately; among equals who is unchoked stays; then the lot. While nobody gives us
-    /// anything (we have all that we want now), it counts what they take, as with a seed.
+    /// The greater, the better: what it gave lately; among equals, and to a seed all are, who took least; then who is
+    /// unchoked stays; then the lot. So a seed serves each in its turn, and what it alone has comes into many hands.
     fn rank(&self, now: Timestamp, complete: bool) -> Rank {
         let gave = if complete { 0 } else { self.gave.at(now) };
-        (gave, self.took.at(now), self.unchoked, self.lot)
+        (gave, u64::MAX - self.took.at(now), self.unchoked, self.lot)
     }
 }
 
@@ -342,7 +411,11 @@ mod tests {
 
     impl World {
         fn new(slots: usize) -> Self {
-            let choker = Choker::new(Config { slots, ..Config::default() }, 7);
+            World::with(Config { slots, least_slots: slots, ..Config::default() })
+        }
+
+        fn with(config: Config) -> Self {
+            let choker = Choker::new(config, 7);
             World { choker, now: Timestamp::ZERO, next: Timestamp::ZERO, unchoked: BTreeSet::new() }
         }
 
@@ -374,6 +447,10 @@ mod tests {
 
         fn gives(&mut self, peer: u32, bytes: u32) {
             self.tell(Input::BlockReceived { peer: PeerId(peer), bytes });
+        }
+
+        fn takes(&mut self, peer: u32, bytes: u32) {
+            self.tell(Input::BlockSent { peer: PeerId(peer), bytes });
         }
 
         fn pass(&mut self, seconds: u64) {
@@ -433,14 +510,50 @@ mod tests {
     }
 
     #[test]
-    fn a_seed_prefers_those_who_take_most() {
+    fn a_seed_serves_each_in_its_turn() {
         let mut world = World::new(2);
-        world.join(0..4);
         world.tell(Input::Complete);
-        world.gives(0, 900_000);
-        world.tell(Input::BlockSent { peer: PeerId(1), bytes: 500_000 });
-        world.pass(10);
-        assert!(world.unchoked.contains(&1));
+        world.join(0..6);
+        let mut served = BTreeSet::new();
+        for _ in 0..6 {
+            for peer in world.unchoked() {
+                served.insert(peer);
+                world.takes(peer, 500_000);
+            }
+            world.pass(10);
+        }
+        assert_eq!(served.len(), 6);
+    }
+
+    #[test]
+    fn while_we_lack_something_slots_are_few_until_we_send_more() {
+        let mut world = World::with(Config::default());
+        world.join(0..12);
+        assert_eq!(world.unchoked().len(), 2);
+        let mut most = 0;
+        for _ in 0..9 {
+            world.unchoked().into_iter().for_each(|peer| world.takes(peer, 150_000));
+            world.pass(1);
+            most = most.max(world.unchoked().len());
+        }
+        assert_eq!(most, 2, "a line of 300 kB/s");
+        for _ in 0..20 {
+            world.unchoked().into_iter().for_each(|peer| world.takes(peer, 2_000_000));
+            world.pass(1);
+        }
+        assert_eq!(world.unchoked().len(), 8, "a line of 16 MB/s");
+    }
+
+    #[test]
+    fn a_slot_that_is_not_used_does_not_count() {
+        let mut world = World::with(Config::default());
+        world.join(0..12);
+        world.pass(1);
+        world.takes(0, 100_000);
+        world.pass(1);
+        assert!(world.unchoked().len() > 2, "{:?}", world.unchoked());
+        world.pass(5);
+        assert_eq!(world.unchoked().len(), 8);
     }
 
     #[test]
@@ -491,7 +604,7 @@ mod tests {
         world.join(0..4);
         assert_eq!(world.next, world.now + FOREVER);
         world.join([4]);
-        assert_eq!(world.next, world.now + Duration::from_secs(10));
+        assert_eq!(world.next, world.now + LOOK_EVERY);
         world.leave(4);
         assert_eq!(world.next, world.now + FOREVER);
     }

@@ -11,6 +11,7 @@ mod progress;
 mod rarity;
 mod reader;
 mod suspects;
+mod trade;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -408,6 +409,7 @@ impl Scheduler {
         if !peer.have.insert(piece) {
             return;
         }
+        peer.gained = true;
         peer.idle_epoch = 0;
         if peer.have.is_all() {
             // Seeds are not counted piece by piece: all but the newest of its pieces were.

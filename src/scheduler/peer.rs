@@ -37,6 +37,8 @@ pub(super) struct InFlight {
 pub(super) struct Peer {
     pub(super) id: PeerId,
     pub(super) have: Bitfield,
+    /// It has gained a piece since we know it.
+    pub(super) gained: bool,
     /// Pieces that it has and we lack.
     pub(super) offers: u32,
     pub(super) choking: bool,
@@ -69,6 +71,7 @@ impl Peer {
         Peer {
             id,
             have: Bitfield::none(pieces),
+            gained: false,
             offers: 0,
             choking: true,
             interested: true,
@@ -85,6 +88,11 @@ impl Peer {
             conflicts: 0,
             idle_epoch: 0,
         }
+    }
+
+    /// It lacks pieces and is about to gain them, as we do.
+    pub(super) fn is_viewer(&self) -> bool {
+        !self.have.is_all() && (self.gained || self.have.is_none())
     }
 
     /// How many blocks may be in flight: rate times latency and a little more, so that an urgent block never waits

@@ -88,7 +88,7 @@ impl Scheduler {
         self.plan.pieces[..self.plan.urgent].iter().any(|planned| self.open_blocks(planned.piece) > 0)
     }
 
-    fn open_blocks(&self, piece: PieceIndex) -> u32 {
+    pub(super) fn open_blocks(&self, piece: PieceIndex) -> u32 {
         match self.begun.get(&piece) {
             Some(progress) if progress.verifying => 0,
             Some(progress) => progress.open(),
@@ -101,7 +101,7 @@ impl Scheduler {
         if self.peers[at].snubbed {
             return if urgent_only { None } else { self.pick_background(at) };
         }
-        if let Some(block) = self.pick_urgent(now, at) {
+        if let Some(block) = self.pick_for_trade(now, at).or_else(|| self.pick_urgent(now, at)) {
             return Some(block);
         }
         if urgent_only {
@@ -227,7 +227,7 @@ impl Scheduler {
         self.next_open(piece, id)
     }
 
-    fn next_open(&mut self, piece: PieceIndex, id: PeerId) -> Option<BlockId> {
+    pub(super) fn next_open(&mut self, piece: PieceIndex, id: PeerId) -> Option<BlockId> {
         if !self.begun.contains_key(&piece) {
             return self.begin(piece, id);
         }

@@ -15,6 +15,8 @@ const LOOKS: u32 = 60;
 pub(super) struct Rarity {
     /// Peers that have the piece, those that have every piece left out.
     partial: Vec<u16>,
+    /// What tells this viewer's lots from another's.
+    salt: u64,
     pub(super) random: Random,
 }
 
@@ -40,7 +42,7 @@ impl Random {
 
 impl Rarity {
     pub(super) fn new(pieces: u32, seed: u64) -> Self {
-        Rarity { partial: vec![0; pieces as usize], random: Random::new(seed) }
+        Rarity { partial: vec![0; pieces as usize], salt: seed.rotate_left(32), random: Random::new(seed) }
     }
 
     pub(super) fn on_have(&mut self, piece: PieceIndex) {
@@ -66,7 +68,12 @@ impl Rarity {
         }
     }
 
-    fn rank(&self, piece: PieceIndex) -> u16 {
+    /// This viewer's own draw for the piece, between 0 and 1: always the same, another for each viewer.
+    pub(super) fn lot(&self, piece: PieceIndex) -> f64 {
+        f64::from(Random::new(self.salt ^ u64::from(piece.0)).below(u32::MAX)) / f64::from(u32::MAX)
+    }
+
+    pub(super) fn rank(&self, piece: PieceIndex) -> u16 {
         self.partial.get(piece.0 as usize).copied().unwrap_or(u16::MAX)
     }
 

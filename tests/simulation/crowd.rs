@@ -464,20 +464,26 @@ impl Outcome {
         self.stalls.iter().sum::<f64>() / self.stalls.len().max(1) as f64
     }
 
+    /// What so large a share of the viewers waited for the start at the most.
+    pub fn start(&self, share: f64) -> f64 {
+        part(&self.starts, share)
+    }
+
+    /// And stood still.
+    pub fn stall(&self, share: f64) -> f64 {
+        part(&self.stalls, share)
+    }
+
     pub fn line(&self) -> String {
-        let part = |values: &[f64], share: f64| {
-            let last = values.len().saturating_sub(1);
-            values.get((last as f64 * share) as usize).copied().unwrap_or(f64::NAN)
-        };
         format!(
             "{:7} | {:14.2} {:6.2} | {:14.2} {:6.2} {:4.1} {:6.2} | {:7} | {:12.1} | {:5.1}% | {:7} | {:.1} s",
             self.starts.len(),
-            part(&self.starts, 0.5),
-            part(&self.starts, 1.0),
+            self.start(0.5),
+            self.start(1.0),
             self.stall_mean(),
-            part(&self.stalls, 0.5),
-            part(&self.stalls, 0.9),
-            part(&self.stalls, 1.0),
+            self.stall(0.5),
+            self.stall(0.9),
+            self.stall(1.0),
             self.unhappy,
             self.seeded,
             self.waste * 100.0,
@@ -485,4 +491,9 @@ impl Outcome {
             self.took,
         )
     }
+}
+
+fn part(ascending: &[f64], share: f64) -> f64 {
+    let last = ascending.len().saturating_sub(1);
+    ascending.get((last as f64 * share) as usize).copied().unwrap_or(f64::NAN)
 }

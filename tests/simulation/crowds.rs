@@ -1,6 +1,10 @@
-//! Flash crowds of all sizes.
+//! Flash crowds of all sizes: the more viewers there are, the longer it takes until the first piece has come to the last
+//! of them, but nobody stands still for longer.
 
-use crate::crowd::Crowd;
+use std::ops::Range;
+
+use crate::brain::Mind;
+use crate::crowd::{self, Crowd, Outcome};
 
 /// Two megabits a second of film, half a minute of it; everybody comes within five seconds.
 pub fn evening(viewers: usize) -> Crowd {
@@ -15,4 +19,57 @@ pub fn evening(viewers: usize) -> Crowd {
         dials: 12,
         within: 5.0,
     }
+}
+
+/// Seconds that a viewer stands still, on average: the same for every size. Beyond the seed's four there is, from the first
+/// second on, only what viewers have already; that it suffices is what they have each other for.
+const MEAN_STALL: f64 = 7.0;
+/// Nor is that one viewer's luck and another's misfortune: nine of ten stand still for less than this.
+const MOST_STALL: f64 = 10.0;
+/// The start may take longer with each doubling, since a piece goes from hand to hand; seconds for each.
+const START_A_DOUBLING: f64 = 1.5;
+/// What the seed may send, in films, however many there are that want it.
+const MOST_SEEDED: f64 = 7.0;
+const MOST_WASTE: f64 = 0.02;
+
+fn keep(viewers: usize, seeds: Range<u64>) {
+    let count = seeds.clone().count() as f64;
+    let runs: Vec<Outcome> = seeds.map(|seed| crowd::run(&evening(viewers), Mind::Scheduler, seed)).collect();
+    let story: String = runs.iter().map(|run| format!("{}\n", run.line())).collect();
+    let mean = |of: fn(&Outcome) -> f64| runs.iter().map(of).sum::<f64>() / count;
+    let most_start = START_A_DOUBLING * (viewers as f64).log2();
+    let figures = [
+        ("viewers that did not see the end", mean(|run| run.unhappy as f64), 0.0),
+        ("peers dropped, all innocent", mean(|run| run.wronged as f64), 0.0),
+        ("seconds to the start, median", mean(|run| run.start(0.5)), most_start),
+        ("seconds of standing still, mean", mean(Outcome::stall_mean), MEAN_STALL),
+        ("seconds of standing still, nine of ten", mean(|run| run.stall(0.9)), MOST_STALL),
+        ("films sent by the seed", mean(|run| run.seeded), MOST_SEEDED),
+        ("waste", mean(|run| run.waste), MOST_WASTE),
+    ];
+    for (name, figure, limit) in figures {
+        assert!(figure <= limit, "{name}: {figure:.2}, more than {limit:.2}\n{}\n{story}", crowd::HEAD);
+    }
+}
+
+#[test]
+fn crowd_of_10() {
+    keep(10, 0..20);
+}
+
+#[test]
+fn crowd_of_100() {
+    keep(100, 0..4);
+}
+
+#[test]
+fn crowd_of_1000() {
+    keep(1000, 1..2);
+}
+
+#[test]
+fn the_same_crowd_goes_the_same_way_twice() {
+    let traces = [7, 7, 8].map(|seed| crowd::run(&evening(30), Mind::Scheduler, seed).trace);
+    assert_eq!(traces[0], traces[1]);
+    assert_ne!(traces[0], traces[2]);
 }

@@ -36,13 +36,14 @@ fn table() {
     }
 }
 
-/// `SIM_CROWD=10,100,1000 cargo test --test simulation crowd_table -- --nocapture`: flash crowds.
+/// `SIM_CROWD=10,100,1000 cargo test --test simulation crowd_table -- --nocapture`: flash crowds; `SIM_SEED=3` another one.
 #[test]
 fn crowd_table() {
     let Ok(sizes) = std::env::var("SIM_CROWD") else { return };
+    let seed = std::env::var("SIM_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
     println!("{}", crowd::HEAD);
     for viewers in sizes.split(',').filter_map(|size| size.parse().ok()) {
-        println!("{}", crowd::run(&crowds::evening(viewers), mind(), 1).line());
+        println!("{}", crowd::run(&crowds::evening(viewers), mind(), seed).line());
     }
 }
 
