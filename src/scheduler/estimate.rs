@@ -34,11 +34,20 @@ pub(super) struct Estimate {
     /// How far from the expected moment its blocks come, on average.
     deviation: f64,
     answers: u32,
+    reckoned: Reckoned,
+}
+
+/// What follows from the beliefs, reckoned when they change: it is asked for many times as often.
+#[derive(Clone, Copy, Debug, Default)]
+struct Reckoned {
+    block_time: Duration,
+    own_block_time: Duration,
+    on_the_way: u32,
 }
 
 impl Estimate {
     pub(super) fn new(latency: Option<Duration>) -> Self {
-        Estimate {
+        let mut estimate = Estimate {
             latency: latency.unwrap_or(FRESH_LATENCY),
             latency_known: latency.is_some(),
             bytes: PRIOR,
@@ -46,7 +55,17 @@ impl Estimate {
             own: 0.0,
             deviation: 0.0,
             answers: 0,
-        }
+            reckoned: Reckoned::default(),
+        };
+        estimate.reckon();
+        estimate
+    }
+
+    fn reckon(&mut self) {
+        let block_time = ByteSize(u64::from(BLOCK)) / self.rate();
+        let own = Duration::from_secs_f64(self.own.min(block_time.as_secs_f64()));
+        let on_the_way = self.rate().over(self.latency).0.div_ceil(u64::from(BLOCK)) as u32;
+        self.reckoned = Reckoned { block_time, own_block_time: own, on_the_way };
     }
 
     /// From a request's leaving to the first byte of its answer, when the peer has nothing else to send us.
@@ -60,12 +79,17 @@ impl Estimate {
 
     /// The time that it takes to send one block.
     pub(super) fn block_time(&self) -> Duration {
-        ByteSize(u64::from(BLOCK)) / self.rate()
+        self.reckoned.block_time
+    }
+
+    /// How many blocks it sends in one latency.
+    pub(super) fn on_the_way(&self) -> u32 {
+        self.reckoned.on_the_way
     }
 
     /// The time that it would take to send one block if nothing but its own line were in the way.
     pub(super) fn own_block_time(&self) -> Duration {
-        Duration::from_secs_f64(self.own.min(self.block_time().as_secs_f64()))
+        self.reckoned.own_block_time
     }
 
     /// How many blocks it has sent.
@@ -86,6 +110,7 @@ impl Estimate {
     /// The peer owed us something for so long, beyond what was expected, and sent nothing.
     pub(super) fn on_silence(&mut self, silence: Duration) {
         self.seconds += silence.as_secs_f64();
+        self.reckon();
     }
 
     /// A block that was asked for at `asked_at` has come. `busy_since` is when the block before it came, if the peer had
@@ -134,6 +159,7 @@ impl Estimate {
             self.deviation += (error.as_secs_f64().min(2.0) - self.deviation) * 0.1;
         }
         self.answers = self.answers.saturating_add(1);
+        self.reckon();
     }
 }
 

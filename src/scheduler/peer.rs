@@ -45,8 +45,8 @@ pub(super) struct Peer {
     pub(super) interested: bool,
     pub(super) queue_limit: u32,
     pub(super) estimate: Estimate,
-    /// What we believed of its latency when it came.
-    first_latency: Duration,
+    /// How many blocks it is asked for before it has sent any.
+    fresh_queue: u32,
     /// In the order of asking, which is the order of answering for all known clients.
     pub(super) queue: VecDeque<InFlight>,
     /// Cancelled requests that may yet be answered, the newest last.
@@ -68,6 +68,7 @@ pub(super) struct Peer {
 impl Peer {
     pub(super) fn new(id: PeerId, latency: Option<Duration>, pieces: u32) -> Self {
         let estimate = Estimate::new(latency);
+        let on_the_way = ByteRate::new(FRESH_RATE).over(estimate.latency()).0.div_ceil(u64::from(BLOCK));
         Peer {
             id,
             have: Bitfield::none(pieces),
@@ -76,7 +77,7 @@ impl Peer {
             choking: true,
             interested: true,
             queue_limit: 250,
-            first_latency: estimate.latency(),
+            fresh_queue: (on_the_way as u32 + 1).clamp(*FRESH_QUEUE.start(), *FRESH_QUEUE.end()),
             estimate,
             queue: VecDeque::new(),
             cancelled: VecDeque::new(),
@@ -102,16 +103,11 @@ impl Peer {
         if self.snubbed {
             return 1;
         }
-        let on_the_way = self.estimate.rate().over(self.estimate.latency()).0.div_ceil(u64::from(BLOCK));
-        let fresh = self.fresh_queue();
-        let wanted = if self.estimate.is_tried() { (on_the_way as u32).saturating_add(SPARE) } else { fresh };
+        let fresh = self.fresh_queue;
+        let wanted =
+            if self.estimate.is_tried() { self.estimate.on_the_way().saturating_add(SPARE) } else { fresh };
         // One more for each block that came: at most twice as many each round trip, as TCP itself begins.
         wanted.min(fresh.saturating_add(self.estimate.answers())).min(most)
-    }
-
-    fn fresh_queue(&self) -> u32 {
-        let on_the_way = ByteRate::new(FRESH_RATE).over(self.first_latency).0.div_ceil(u64::from(BLOCK));
-        (on_the_way as u32 + 1).clamp(*FRESH_QUEUE.start(), *FRESH_QUEUE.end())
     }
 
     /// How many of the blocks in flight are likely to be on the line within `round_trip`: what queues at a slow peer, or

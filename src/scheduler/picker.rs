@@ -2,6 +2,8 @@
 //! here soonest": a peer is given the first block in the order of need that all the others together could not bring
 //! before it does.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::time::Duration;
 
 use super::line::MOST_SERVICE;
@@ -33,7 +35,12 @@ impl Scheduler {
         let clear = self.line.carried_in(self.round_trip);
         let on_the_line = |peer: &Peer| peer.on_the_line(now, self.round_trip);
         let mut in_flight: f64 = self.peers.iter().map(on_the_line).sum();
-        let mut passed = Vec::new();
+        // Asking one peer makes no other one later: each is looked at once, and again after it was asked.
+        let candidate = |at: usize, peer: &Peer| Reverse((peer.soonest(now), at));
+        let is_candidate = |peer: &Peer| peer.idle_epoch != self.epoch && peer.has_room();
+        let candidates = self.peers.iter().enumerate().filter(|(_, peer)| is_candidate(peer));
+        let mut candidates: BinaryHeap<_> = candidates.map(|(at, peer)| candidate(at, peer)).collect();
+        let mut passed = 0;
         loop {
             if in_flight >= most_urgent {
                 self.line.on_held_back();
@@ -44,21 +51,17 @@ impl Scheduler {
                 self.line.on_held_back();
                 break;
             }
-            let epoch = self.epoch;
-            let soonest = self
-                .peers
-                .iter()
-                .enumerate()
-                .filter(|(at, peer)| peer.idle_epoch != epoch && peer.has_room() && !passed.contains(at))
-                .min_by_key(|(_, peer)| peer.soonest(now));
-            let Some((at, _)) = soonest else { break };
+            let Some(Reverse((_, at))) = candidates.pop() else { break };
             match self.pick(now, at, urgent_only) {
                 Some(block) => {
                     self.ask(now, at, block, in_flight < clear);
                     in_flight += 1.0;
+                    if self.peers[at].has_room() {
+                        candidates.push(candidate(at, &self.peers[at]));
+                    }
                 }
-                None if urgent_only && passed.len() >= MOST_PASSES => break,
-                None if urgent_only => passed.push(at),
+                None if urgent_only && passed >= MOST_PASSES => break,
+                None if urgent_only => passed += 1,
                 None => self.peers[at].idle_epoch = self.epoch,
             }
         }
@@ -114,7 +117,7 @@ impl Scheduler {
     fn pick_urgent(&mut self, now: Timestamp, at: usize) -> Option<BlockId> {
         let peer = &self.peers[at];
         let (id, then, is_known) = (peer.id, peer.soonest(now), peer.estimate.answers() >= MANY);
-        let mut others = None;
+        let sooner = now + then.since(now).mul_f64(if is_known { SOONER } else { MUCH_SOONER });
         let mut before = 0;
         for index in 0..self.plan.urgent {
             let planned = self.plan.pieces[index];
@@ -125,14 +128,8 @@ impl Scheduler {
             }
             before += open;
             let in_time = then + SAFETY <= planned.deadline;
-            if !in_time {
-                let sooner = now + then.since(now).mul_f64(if is_known { SOONER } else { MUCH_SOONER });
-                let by_others = *others.get_or_insert_with(|| self.blocks_by_others(now, at, sooner, None));
-                if by_others >= before
-                    && self.blocks_by_others(now, at, sooner, Some(planned.piece)) >= before
-                {
-                    continue;
-                }
+            if !in_time && self.others_bring(now, at, sooner, planned.piece, before) {
+                continue;
             }
             if let Some(block) = self.next_open(planned.piece, id) {
                 return Some(block);
@@ -141,12 +138,23 @@ impl Scheduler {
         None
     }
 
-    /// How many blocks (of `piece`, if named) the other peers could bring before `then`, beyond what they owe.
-    fn blocks_by_others(&self, now: Timestamp, at: usize, then: Timestamp, piece: Option<PieceIndex>) -> u32 {
-        let can_bring =
-            |peer: &Peer| !peer.choking && !peer.snubbed && piece.is_none_or(|piece| peer.have.has(piece));
-        let others = self.peers.iter().enumerate().filter(|(other, peer)| *other != at && can_bring(peer));
-        others.map(|(_, peer)| peer.blocks_by(now, then)).fold(0, u32::saturating_add)
+    /// Whether the peers other than number `at` could bring so many blocks of the piece before `then`, beyond what they
+    /// owe.
+    fn others_bring(
+        &self,
+        now: Timestamp,
+        at: usize,
+        then: Timestamp,
+        piece: PieceIndex,
+        blocks: u32,
+    ) -> bool {
+        let mut left = blocks;
+        self.peers.iter().enumerate().any(|(other, peer)| {
+            if other != at && !peer.choking && !peer.snubbed && peer.have.has(piece) {
+                left = left.saturating_sub(peer.blocks_by(now, then));
+            }
+            left == 0
+        })
     }
 
     /// The rest of the windows: rarest first.
