@@ -321,7 +321,12 @@ impl Scheduler {
                     peer.idle_epoch = 0;
                 }
             }
-            Input::RequestRejected { peer, block } => self.release(now, peer, block),
+            Input::RequestRejected { peer, block } => {
+                self.release(now, peer, block);
+                if let Some(peer) = self.peer_mut(peer) {
+                    peer.on_rejected(block);
+                }
+            }
             Input::PeerLeft { peer } => self.on_left(now, peer),
             Input::BlockArrived { peer, block } => self.on_block(now, peer, block),
             Input::BlockLost { block } => {

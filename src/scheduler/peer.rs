@@ -195,16 +195,24 @@ impl Peer {
         true
     }
 
+    /// The peer has said that it will not answer what it was asked for: it will not answer a cancelled one either.
+    pub(super) fn on_rejected(&mut self, block: BlockId) {
+        self.cancelled.retain(|flying| flying.block != block);
+    }
+
     /// A block has come. By how many seconds it missed the moment in which it was expected, if it was in flight.
     pub(super) fn on_answer(&mut self, now: Timestamp, block: BlockId, size: u32) -> Option<f64> {
         self.snubbed = false;
         let asked =
             self.queue.iter().position(|flying| flying.block == block).and_then(|at| self.queue.remove(at));
-        let cancelled = || {
-            let at = self.cancelled.iter().position(|flying| flying.block == block)?;
-            self.cancelled.remove(at)
-        };
-        if let Some(flying) = asked.or_else(cancelled) {
+        let cancelled = self
+            .cancelled
+            .iter()
+            .position(|flying| flying.block == block)
+            .and_then(|at| self.cancelled.remove(at));
+        // Asked for, cancelled, and asked for again: nobody can tell which of the two this answers, and taking the old
+        // one's answer for the new one's would make the peer very near.
+        if let (Some(flying), None) | (None, Some(flying)) = (asked, cancelled) {
             let busy_since = self.last_answer_at.filter(|&at| at > flying.asked_at);
             self.estimate.on_answer(now, flying.asked_at, busy_since, flying.due_at, flying.is_clear, size);
         }
@@ -283,6 +291,16 @@ mod tests {
         let due = peer.queue[0].due_at;
         assert_eq!(peer.delay(due), Duration::ZERO);
         assert_eq!(peer.delay(due + Duration::from_millis(200)), Duration::from_millis(400));
+    }
+
+    #[test]
+    fn an_answer_to_a_cancelled_request_is_not_taken_for_the_next_ones() {
+        let mut peer = steady_peer();
+        peer.ask(at(300), block(9), true);
+        peer.forget(at(310), block(9));
+        peer.ask(at(360), block(9), true);
+        peer.on_answer(at(366), block(9), BLOCK);
+        assert_eq!(peer.estimate.latency(), Duration::from_millis(50));
     }
 
     #[test]
