@@ -7,12 +7,14 @@ mod brain;
 mod contract;
 mod crowd;
 mod crowds;
+mod promises;
 mod random;
 mod report;
 mod scenario;
 mod scenarios;
 mod seed;
 mod store;
+mod traces;
 mod viewer;
 mod world;
 
