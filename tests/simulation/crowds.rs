@@ -1,5 +1,5 @@
 //! Flash crowds of all sizes: the more viewers there are, the longer it takes until the first piece has come to the last
-//! of them, but nobody stands still for longer.
+//! of them; for how long they stand still afterwards, one limit holds for ten as for a thousand.
 
 use std::ops::Range;
 
