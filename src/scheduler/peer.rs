@@ -113,6 +113,9 @@ impl Peer {
     /// How many of the blocks in flight are likely to be on the line within `round_trip`: what queues at a slow peer, or
     /// is owed by a silent one, takes nothing of the line.
     pub(super) fn on_the_line(&self, now: Timestamp, round_trip: Duration) -> f64 {
+        if self.queue.is_empty() {
+            return 0.0;
+        }
         if self.lateness(now) > self.estimate.patience() + round_trip {
             return 0.0;
         }

@@ -12,6 +12,8 @@ const TRADED: usize = 12;
 const TRADED_BYTES: u64 = 3 << 20;
 /// A piece that has been begun counts as so many times as urgent: a half piece is of use to nobody.
 const BEGUN: f64 = 4.0;
+/// Peers that bring so many times what we consume feed us without any trade.
+const PLENTY: f64 = 3.0;
 
 impl Scheduler {
     /// What to ask peer number `at` for, if this is a crowd: the rarest of what is due next; of equally rare pieces the
@@ -39,15 +41,19 @@ impl Scheduler {
         chosen.and_then(|(_, piece)| self.next_open(piece, id))
     }
 
-    /// Others watch as well, and the seeds that would serve us bring less than we consume.
+    /// Others watch as well, the seeds that would serve us bring less than we consume, and all together bring no plenty.
     fn is_crowd(&self, now: Timestamp) -> bool {
         if self.readers.is_empty() || self.peers.iter().filter(|peer| peer.is_viewer()).count() < 2 {
             return false;
         }
-        let serving = |peer: &&Peer| peer.have.is_all() && !peer.choking && !peer.snubbed;
-        let seeds = self.peers.iter().filter(serving);
-        let brought: f64 = seeds.map(|seed| seed.estimate.rate().bytes_per_second()).sum();
         let consumed: f64 = self.readers.iter().map(|reader| reader.rate(now).bytes_per_second()).sum();
-        brought < consumed
+        let rate = |peer: &Peer| peer.estimate.rate().bytes_per_second();
+        let serving = self.peers.iter().filter(|peer| !peer.choking && !peer.snubbed);
+        let (mut of_seeds, mut of_all) = (0.0, 0.0);
+        for peer in serving {
+            of_seeds += if peer.have.is_all() { rate(peer) } else { 0.0 };
+            of_all += if peer.estimate.is_tried() { rate(peer) } else { 0.0 };
+        }
+        of_seeds < consumed && of_all < PLENTY * consumed
     }
 }
