@@ -7,7 +7,8 @@ use std::sync::OnceLock;
 use tempfile::TempDir;
 
 pub struct Films {
-    folder: TempDir,
+    moov_last: Vec<u8>,
+    mkv: Vec<u8>,
 }
 
 /// The films, made at the first call.
@@ -15,7 +16,7 @@ pub fn films() -> &'static Films {
     static FILMS: OnceLock<Films> = OnceLock::new();
     FILMS.get_or_init(|| {
         let folder = TempDir::new().expect("a temporary folder");
-        for name in ["moov-last.mp4", "film.mkv"] {
+        let [moov_last, mkv] = ["moov-last.mp4", "film.mkv"].map(|name| {
             let made = program("ffmpeg", "ffmpeg")
                 .args([
                     "-v",
@@ -30,26 +31,23 @@ pub fn films() -> &'static Films {
                 .status()
                 .expect("ffmpeg runs");
             assert!(made.success(), "ffmpeg did not make {name}");
-        }
-        Films { folder }
+            std::fs::read(folder.path().join(name)).expect("made before")
+        });
+        Films { moov_last, mkv }
     })
 }
 
 impl Films {
     /// MP4 as a careless program writes it: a player must read its end before it can show its beginning.
     pub fn moov_last(&self) -> Vec<u8> {
-        let film = self.read("moov-last.mp4");
+        let film = self.moov_last.clone();
         let place = |word: &[u8]| film.windows(4).position(|four| four == word).expect("an MP4");
         assert!(place(b"moov") > place(b"mdat"), "the index must stand at the end");
         film
     }
 
     pub fn mkv(&self) -> Vec<u8> {
-        self.read("film.mkv")
-    }
-
-    fn read(&self, name: &str) -> Vec<u8> {
-        std::fs::read(self.folder.path().join(name)).expect("made before")
+        self.mkv.clone()
     }
 }
 
