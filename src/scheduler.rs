@@ -601,9 +601,8 @@ impl Scheduler {
         let (mut wanted, mut next) = (0, 0);
         for span in ranges {
             let pieces = self.layout.pieces_of(span.range());
-            for piece in pieces.start.max(next)..pieces.end {
-                wanted += u32::from(!self.had.has(PieceIndex(piece)));
-            }
+            let new = pieces.start.max(next)..pieces.end;
+            wanted += (new.len() as u32).saturating_sub(self.had.count_in(new));
             next = next.max(pieces.end);
         }
         self.wanted = wanted;
