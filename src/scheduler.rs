@@ -310,10 +310,12 @@ impl Scheduler {
             Input::PeerBitfield { peer, have } => self.on_bitfield(peer, have),
             Input::PeerHave { peer, piece } => self.on_have(peer, piece),
             Input::PeerChoked { peer } => {
+                self.release_all(now, peer);
                 if let Some(peer) = self.peer_mut(peer) {
                     peer.choking = true;
+                    // Who chokes us may be silent, also if it was silent before.
+                    peer.owing_since = None;
                 }
-                self.release_all(now, peer);
             }
             Input::PeerUnchoked { peer } => {
                 if let Some(peer) = self.peer_mut(peer) {
@@ -652,3 +654,6 @@ impl Scheduler {
         self.readers.iter().any(|reader| reader.waiting)
     }
 }
+
+#[cfg(test)]
+mod tests;
