@@ -638,7 +638,7 @@ impl Scheduler {
     fn next_look(&mut self, now: Timestamp) -> Timestamp {
         let pause = if self.in_flight == 0 && self.readers.is_empty() {
             Duration::from_secs(10)
-        } else if self.is_someone_waiting() {
+        } else if self.in_flight > 0 && self.is_someone_waiting() {
             hot_swap::WATCH_EVERY
         } else {
             Duration::from_millis(250)

@@ -73,3 +73,13 @@ fn a_wrong_hash_of_a_piece_that_is_not_being_hashed_accuses_nobody() {
     let liar = Output::Drop { peer: PEER, why: Misbehaviour::Lied };
     assert!(tell(&mut scheduler, at(0), failed).contains(&liar));
 }
+
+#[test]
+fn while_nothing_is_in_flight_nothing_is_watched() {
+    let mut scheduler = with_one_peer();
+    let Output::Timeout(soon) = scheduler.poll_output(at(1)) else { panic!("all is drained") };
+    assert_eq!(soon, at(1) + hot_swap::WATCH_EVERY);
+    tell(&mut scheduler, at(2), Input::PeerLeft { peer: PEER });
+    let Output::Timeout(later) = scheduler.poll_output(at(2)) else { panic!("all is drained") };
+    assert_eq!(later, at(2) + Duration::from_millis(250));
+}
