@@ -59,6 +59,24 @@ impl Bitfield {
         self.count
     }
 
+    /// Number of pieces of this range in the set, without looking at each.
+    pub fn count_in(&self, range: std::ops::Range<u32>) -> u32 {
+        let (start, end) = (range.start, range.end.min(self.pieces));
+        if start >= end {
+            return 0;
+        }
+        let (first, last) = (start as usize / 64, (end - 1) as usize / 64);
+        let words = self.words.get(first..=last).unwrap_or_default();
+        (first..)
+            .zip(words)
+            .map(|(at, word)| {
+                let from = if at == first { u64::MAX << (start % 64) } else { u64::MAX };
+                let to = if at == last { u64::MAX >> (63 - (end - 1) % 64) } else { u64::MAX };
+                (word & from & to).count_ones()
+            })
+            .sum()
+    }
+
     pub fn is_all(&self) -> bool {
         self.count == self.pieces
     }
@@ -161,6 +179,16 @@ mod tests {
             set.iter().for_each(|&piece| { field.insert(PieceIndex(piece)); });
             let expected = (from..130).find(|piece| !set.contains(piece)).map(PieceIndex);
             prop_assert_eq!(field.next_absent(PieceIndex(from)), expected);
+        }
+
+        #[test]
+        fn those_in_a_range_are_counted(
+            set in proptest::collection::btree_set(0u32..200, 0..200), from in 0u32..210, to in 0u32..210,
+        ) {
+            let mut field = Bitfield::none(200);
+            set.iter().for_each(|&piece| { field.insert(PieceIndex(piece)); });
+            let expected = set.iter().filter(|&&piece| (from..to).contains(&piece)).count() as u32;
+            prop_assert_eq!(field.count_in(from..to), expected);
         }
 
         #[test]

@@ -310,10 +310,12 @@ impl Scheduler {
             Input::PeerBitfield { peer, have } => self.on_bitfield(peer, have),
             Input::PeerHave { peer, piece } => self.on_have(peer, piece),
             Input::PeerChoked { peer } => {
+                self.release_all(now, peer);
                 if let Some(peer) = self.peer_mut(peer) {
                     peer.choking = true;
+                    // Who chokes us may be silent, also if it was silent before.
+                    peer.owing_since = None;
                 }
-                self.release_all(now, peer);
             }
             Input::PeerUnchoked { peer } => {
                 if let Some(peer) = self.peer_mut(peer) {
@@ -601,9 +603,8 @@ impl Scheduler {
         let (mut wanted, mut next) = (0, 0);
         for span in ranges {
             let pieces = self.layout.pieces_of(span.range());
-            for piece in pieces.start.max(next)..pieces.end {
-                wanted += u32::from(!self.had.has(PieceIndex(piece)));
-            }
+            let new = pieces.start.max(next)..pieces.end;
+            wanted += (new.len() as u32).saturating_sub(self.had.count_in(new));
             next = next.max(pieces.end);
         }
         self.wanted = wanted;
@@ -637,7 +638,7 @@ impl Scheduler {
     fn next_look(&mut self, now: Timestamp) -> Timestamp {
         let pause = if self.in_flight == 0 && self.readers.is_empty() {
             Duration::from_secs(10)
-        } else if self.is_someone_waiting() {
+        } else if self.in_flight > 0 && self.is_someone_waiting() {
             hot_swap::WATCH_EVERY
         } else {
             Duration::from_millis(250)
@@ -653,3 +654,6 @@ impl Scheduler {
         self.readers.iter().any(|reader| reader.waiting)
     }
 }
+
+#[cfg(test)]
+mod tests;

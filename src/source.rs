@@ -263,7 +263,7 @@ pub enum TorrentFault {
     NoPieces,
     #[error("it is of version 2 only")]
     V2Only,
-    #[error("its pieces are said to be {length} bytes long")]
+    #[error("its pieces are said to be {length} bytes long, and no more than 128 MiB make sense")]
     PieceLength { length: i64 },
     #[error("it has hashes of {found} pieces, where its sizes need {expected}")]
     PieceCount { found: u64, expected: u64 },

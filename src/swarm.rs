@@ -298,6 +298,11 @@ impl SwarmHandle {
         self.inner.shared.counts()
     }
 
+    /// True if no peer is connected, none is being dialled, and there is none that could be dialled now.
+    pub fn is_alone(&self) -> bool {
+        self.inner.shared.is_alone()
+    }
+
     /// The connected peers, longest connected first.
     pub fn peers(&self) -> Vec<PeerReport> {
         self.inner.shared.peer_reports()

@@ -1,5 +1,6 @@
 //! Late blocks: asked of another peer at once, the first answer wins. And silent peers: nothing more is expected of them.
 
+use std::cmp::Reverse;
 use std::time::Duration;
 
 use super::peer::Peer;
@@ -22,7 +23,7 @@ const WATCHED: usize = 4;
 const SILENCE: Duration = Duration::from_secs(2);
 /// And dropped after this.
 const LONG_SILENCE: Duration = Duration::from_secs(60);
-/// While someone waits, late blocks are looked for this often.
+/// While someone waits and something is in flight, late blocks are looked for this often.
 pub(super) const WATCH_EVERY: Duration = Duration::from_millis(10);
 
 /// A block in flight that would be here sooner from someone else.
@@ -86,25 +87,30 @@ impl Scheduler {
     fn worst_late(&self, now: Timestamp, planned: Planned, idle: bool) -> Option<(Late, PeerId)> {
         let progress = self.begun.get(&planned.piece)?;
         let mut late: Option<Late> = None;
-        for (number, state) in (0..).zip(&progress.blocks) {
-            if state.asked_of.is_empty() {
-                continue;
-            }
-            let block = BlockId { piece: planned.piece, block: number };
-            let owner = |&id: &PeerId| {
-                let peer = &self.peers[self.peer_at(id)?];
-                let place = peer.queue.iter().position(|flying| flying.block == block)?;
-                let flying = &peer.queue[place];
-                Some((flying.due_at + peer.delay(now), place == 0 || peer.is_coming(now, flying), id))
-            };
-            let Some((expected_at, is_coming, from)) = state.asked_of.iter().filter_map(owner).min() else {
-                continue;
-            };
-            if expected_at > planned.deadline
-                && late.as_ref().is_none_or(|worst| expected_at > worst.expected_at)
-            {
-                let is_movable = !is_coming && state.moves < MOST_MOVES && state.asked_of.len() == 1;
-                late = Some(Late { from, block, expected_at, is_movable });
+        // By what is in flight, not by what the piece has: that may be thousands of blocks.
+        for peer in &self.peers {
+            let delay = peer.delay(now);
+            for (place, flying) in peer.queue.iter().enumerate() {
+                let block = flying.block;
+                if block.piece != planned.piece {
+                    continue;
+                }
+                let expected_at = flying.due_at + delay;
+                let is_later = |worst: &Late| {
+                    (expected_at, Reverse(block.block)) > (worst.expected_at, Reverse(worst.block.block))
+                };
+                if expected_at <= planned.deadline || !late.as_ref().is_none_or(is_later) {
+                    continue;
+                }
+                let Some(state) = progress.blocks.get(block.block as usize) else { continue };
+                let is_alone = state.asked_of.len() == 1;
+                if !is_alone && self.is_sooner_elsewhere(now, block, &state.asked_of, (expected_at, peer.id))
+                {
+                    continue;
+                }
+                let is_coming = place == 0 || peer.is_coming(now, flying);
+                let is_movable = is_alone && !is_coming && state.moves < MOST_MOVES;
+                late = Some(Late { from: peer.id, block, expected_at, is_movable });
             }
         }
         let late = late?;
@@ -139,6 +145,22 @@ impl Scheduler {
             return None;
         }
         Some((late, rescuer.id))
+    }
+
+    /// Whether one of the others that were asked for the block is expected to bring it before this one does.
+    fn is_sooner_elsewhere(
+        &self,
+        now: Timestamp,
+        block: BlockId,
+        asked_of: &[PeerId],
+        this: (Timestamp, PeerId),
+    ) -> bool {
+        let expected = |&id: &PeerId| {
+            let peer = &self.peers[self.peer_at(id)?];
+            let flying = peer.queue.iter().find(|flying| flying.block == block)?;
+            Some((flying.due_at + peer.delay(now), id))
+        };
+        asked_of.iter().filter_map(expected).any(|other| other < this)
     }
 
     /// The budget: a duplicate is allowed as long as what may have come twice by that is a small share of all that came.

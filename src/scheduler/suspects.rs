@@ -19,7 +19,8 @@ const PAROLE_LATENESS: Duration = Duration::from_secs(1);
 
 impl Scheduler {
     pub(super) fn on_failed(&mut self, now: Timestamp, piece: PieceIndex) {
-        let Some(progress) = self.begun.get_mut(&piece) else { return };
+        // Of a piece that lost a block meanwhile, or was begun anew, the store's word is an old one.
+        let Some(progress) = self.begun.get_mut(&piece).filter(|progress| progress.verifying) else { return };
         self.counts.failed_pieces += 1;
         let first_failure = progress.failures == 0;
         let alone = progress.parole;

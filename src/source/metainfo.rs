@@ -10,8 +10,9 @@ use super::names::{Decoder, Distinct, safe_component};
 use super::{InfoHash, MOST_FILES, MOST_TRACKERS, Metainfo, TorrentFault, TorrentFile, magnet};
 use crate::layout::{FileSpan, Layout};
 
-/// The longest piece that makes any sense: libtorrent makes none of more than 128 MiB.
-const LONGEST_PIECE: i64 = 1 << 30;
+/// The longest piece that makes any sense: libtorrent makes none longer. Nothing of a piece can be watched before all of
+/// it is there.
+const LONGEST_PIECE: i64 = 128 << 20;
 /// Folders within folders. No file system takes a path of more than 4,096 bytes anyway.
 const DEEPEST_FOLDER: usize = 100;
 

@@ -26,7 +26,7 @@ use super::dht::DhtConfig;
 use super::tracker::Identity;
 use super::tracker::http::HttpTracker;
 use super::tracker::udp::UdpTracker;
-pub use super::tracker::{Failure, Outcome, Progress, Retry};
+pub use super::tracker::{Failure, Outcome, Progress, Retry, Situation};
 use super::{Candidate, dht, lsd};
 use crate::net::{Family, Network};
 use crate::source::InfoHash;
@@ -123,11 +123,12 @@ impl Findings {
     }
 }
 
-/// Begins to ask, at once. `progress` is called for each announce, and should be quick. Must be called within a runtime.
+/// Begins to ask, at once. `situation` is called for each announce and every few seconds, and should be quick. Must be
+/// called within a runtime.
 pub fn start(
     config: DiscoveryConfig,
     net: Arc<Network>,
-    progress: Arc<dyn Fn() -> Progress + Send + Sync>,
+    situation: Arc<dyn Fn() -> Situation + Send + Sync>,
 ) -> (Discovery, Findings) {
     let (named, receiver) = mpsc::channel(MOST_WAITING);
     let (stage, staged) = watch::channel(Stage::Running);
@@ -159,7 +160,7 @@ pub fn start(
                 for (place, (family, client)) in clients.into_iter().enumerate() {
                     let asking = Asking {
                         reporter: add(Some(family)),
-                        progress: progress.clone(),
+                        situation: situation.clone(),
                         stage: staged.clone(),
                         table: table.clone(),
                         tracker,

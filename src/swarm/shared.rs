@@ -410,6 +410,14 @@ impl Shared {
             .collect()
     }
 
+    pub fn is_alone(&self) -> bool {
+        let now = self.now();
+        let book = lock(&self.book);
+        let none_to_try =
+            book.candidates.dialled() == 0 && book.candidates.due_at().is_none_or(|due_at| due_at > now);
+        none_to_try && book.connected() == 0
+    }
+
     pub fn counts(&self) -> SwarmCounts {
         let book = lock(&self.book);
         SwarmCounts {

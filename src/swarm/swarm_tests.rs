@@ -234,6 +234,20 @@ async fn all_that_needs_no_answer_is_in_the_first_packet() {
 }
 
 #[tokio::test]
+async fn it_is_alone_until_somebody_can_be_dialled_and_again_when_he_is_gone() {
+    let info = info(100);
+    let side = knowing(&info, 1, Bitfield::none(PIECES));
+    assert!(side.swarm.is_alone());
+    let (listener, address) = listen().await;
+    side.swarm.add_candidate(given(address));
+    assert!(!side.swarm.is_alone());
+    drop(listener);
+    side.until(|counts| !counts.endings.is_empty() && counts.dialling == 0).await;
+    // He may be dialled again in a second: until then there is nobody.
+    side.until(|_| side.swarm.is_alone()).await;
+}
+
+#[tokio::test]
 async fn more_are_dialled_than_at_once_though_nothing_else_happens() {
     let info = info(100);
     let side = start(SwarmConfig { most_peers: 100, ..config(info.1, 1) });

@@ -20,6 +20,8 @@ const SHORTEST_INTERVAL: Duration = Duration::from_secs(30);
 const LONGEST_INTERVAL: Duration = Duration::from_secs(2 * 60 * 60);
 /// While nobody is found: someone may come. Doubles each time.
 const EMPTY_RETRY: Duration = Duration::from_secs(15);
+/// While nobody is connected and nobody is left to be tried, of a tracker that names no `min interval`. Doubles each time.
+const ALONE_RETRY: Duration = Duration::from_secs(60);
 /// After no answer. Doubles each time.
 const FAILURE_RETRY: Duration = Duration::from_secs(5);
 const LONGEST_FAILURE_RETRY: Duration = Duration::from_secs(10 * 60);
@@ -49,6 +51,14 @@ pub struct Progress {
     pub uploaded: u64,
     pub downloaded: u64,
     pub left: u64,
+}
+
+/// Where a session stands, as the trackers' loops look at it now and then.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Situation {
+    pub progress: Progress,
+    /// No peer is connected, and nobody is left who could be dialled: whom the trackers named was of no use.
+    pub alone: bool,
 }
 
 /// What an announce reports beside our being there.
@@ -172,6 +182,11 @@ pub struct Tracker {
     to_complete: bool,
     /// Failures, or answers without peers, in a row.
     in_vain: u32,
+    /// While we are alone it is asked again then, if that is sooner; `None` unless its last answer named somebody.
+    alone_at: Option<Timestamp>,
+    alone: bool,
+    /// Announces in a row that were made because we were alone.
+    made_alone: u32,
     tracker_id: Option<Vec<u8>>,
     /// Once stopped: not to be asked again before.
     not_before: Option<Timestamp>,
@@ -187,6 +202,9 @@ impl Tracker {
             knows_us: false,
             to_complete: false,
             in_vain: 0,
+            alone_at: None,
+            alone: false,
+            made_alone: 0,
             tracker_id: None,
             not_before: None,
         }
@@ -194,11 +212,15 @@ impl Tracker {
 
     /// When the next announce is due; `None` while one is under way, and when there will be none.
     pub fn next_at(&self) -> Option<Timestamp> {
-        self.next_at
+        let next = self.next_at?;
+        Some(self.alone_at.filter(|_| self.alone).map_or(next, |soon| soon.min(next)))
     }
 
-    /// Tells how far we are: the end of the download is announced without delay.
-    pub fn on_progress(&mut self, now: Timestamp, progress: Progress) {
+    /// Tells where we stand. The end of the download is announced without delay; and a swarm that has come to nothing does
+    /// not wait a whole interval for newcomers, only for as long as the tracker must be left in peace.
+    pub fn on_situation(&mut self, now: Timestamp, situation: Situation) {
+        let Situation { progress, alone } = situation;
+        self.alone = alone;
         if self.knows_us && self.to_complete && progress.left == 0 && self.next_at.is_some() {
             self.next_at = Some(now);
         }
@@ -214,6 +236,10 @@ impl Tracker {
         } else {
             None
         };
+        self.made_alone = match self.alone_at.take() {
+            Some(_) if self.alone => self.made_alone.saturating_add(1),
+            _ => 0,
+        };
         self.next_at = None;
         self.under_way = Some(event);
         Announce { event, progress, wanted: WANTED, tracker_id: self.tracker_id.clone() }
@@ -222,6 +248,8 @@ impl Tracker {
     /// How the announce ended.
     pub fn handle_result(&mut self, now: Timestamp, result: &Result<Answer, Failure>) {
         let event = self.under_way.take().flatten();
+        // What it has named now is yet to be tried.
+        self.alone = false;
         let wait = match result {
             Ok(answer) => {
                 match event {
@@ -232,7 +260,9 @@ impl Tracker {
                 if answer.tracker_id.is_some() {
                     self.tracker_id.clone_from(&answer.tracker_id);
                 }
-                self.wait_after(answer)
+                let wait = self.wait_after(answer);
+                self.alone_at = Some(now + self.wait_alone(answer));
+                wait
             }
             Err(
                 Failure::Unsupported(_)
@@ -269,6 +299,14 @@ impl Tracker {
         doubled(EMPTY_RETRY, self.in_vain).max(least).min(interval)
     }
 
+    /// How long it is left in peace while we are alone.
+    fn wait_alone(&self, answer: &Answer) -> Duration {
+        match answer.min_interval {
+            Some(least) => least.max(SHORTEST_INTERVAL),
+            None => doubled(ALONE_RETRY, self.made_alone.saturating_add(1)),
+        }
+    }
+
     /// True if there is no peer but ourselves: many trackers tell us our own address.
     fn is_nobody(&self, answer: &Answer) -> bool {
         match answer.peers[..] {
@@ -287,6 +325,7 @@ impl Tracker {
         let may_know_us = self.knows_us || self.under_way.is_some();
         self.not_before = self.next_at.take().filter(|_| self.in_vain > 0);
         self.under_way = None;
+        self.alone_at = None;
         self.knows_us = false;
         may_know_us.then(|| Announce {
             event: Some(Event::Stopped),

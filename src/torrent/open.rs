@@ -22,7 +22,7 @@ use crate::read::{self, Files};
 use crate::source::{Metainfo, Source};
 use crate::store::{Store, StoreEvent};
 use crate::swarm::dht::DhtConfig;
-use crate::swarm::discovery::{self, Discovery, DiscoveryConfig, Finding, Findings};
+use crate::swarm::discovery::{self, Discovery, DiscoveryConfig, Finding, Findings, Situation};
 use crate::swarm::{Candidate, Origin, SwarmConfig, SwarmEvent, SwarmHandle};
 
 /// How long parts may take to end, of the second that [`Torrent::close`] has.
@@ -84,11 +84,11 @@ pub(super) async fn open(
         dht: (options.dht && !is_private).then(|| dht_config(&options)),
         lsd: options.lsd && !is_private,
     };
-    let progress = {
-        let session = Arc::clone(&session);
-        Arc::new(move || session.progress())
+    let situation = {
+        let (session, swarm) = (Arc::clone(&session), swarm.clone());
+        Arc::new(move || Situation { progress: session.progress(), alone: swarm.is_alone() })
     };
-    let (discovery, findings) = discovery::start(config, Arc::clone(&net), progress);
+    let (discovery, findings) = discovery::start(config, Arc::clone(&net), situation);
     let discovery = Arc::new(discovery);
 
     let mut helpers = JoinSet::new();

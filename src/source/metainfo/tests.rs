@@ -155,6 +155,7 @@ fn bombs_are_refused_each_with_its_reason() {
     for (info, fault) in [
         (single("1", "0", 20), PieceLength { length: 0 }),
         (single("1", "-5", 20), PieceLength { length: -5 }),
+        (single("1", "134217729", 20), PieceLength { length: (128 << 20) + 1 }),
         (single("1", "2147483648", 20), PieceLength { length: 1 << 31 }),
         (single("1", "99999999999999999999", 20), PieceLength { length: i64::MAX }),
         (single("100", "16", 20), PieceCount { found: 1, expected: 7 }),

@@ -1,7 +1,7 @@
 use tokio::time::timeout;
 
 use super::super::discovery::{
-    Discovery, DiscoveryConfig, Doing, Finding, Findings, Progress, start as discover,
+    Discovery, DiscoveryConfig, Doing, Finding, Findings, Situation, start as discover,
 };
 use super::super::{Candidate, Origin};
 use super::*;
@@ -74,7 +74,7 @@ fn seek(config: DhtConfig, port: u16) -> (Discovery, Findings) {
         dht: Some(config),
         lsd: false,
     };
-    discover(config, net, Arc::new(Progress::default))
+    discover(config, net, Arc::new(Situation::default))
 }
 
 #[tokio::test]

@@ -8,13 +8,13 @@ use tokio::time::{Instant, timeout};
 
 use super::super::tracker::http::HttpTracker;
 use super::super::tracker::udp::UdpTracker;
-use super::super::tracker::{Announce, Answer, Failure, Outcome, Progress, Tracker};
+use super::super::tracker::{Announce, Answer, Failure, Outcome, Situation, Tracker};
 use super::turns::{Turn, Turns};
 use super::{FAREWELL, Reporter, Stage, WhyOff, stopping};
 use crate::units::Timestamp;
 
-/// How often a tracker's loop looks whether the download is complete.
-const PROGRESS_CHECK: Duration = Duration::from_secs(10);
+/// How often a tracker's loop looks whether the download is complete, and whether anybody is there.
+const CHECK: Duration = Duration::from_secs(10);
 
 /// A tracker's way to be asked.
 pub(super) enum Client {
@@ -57,7 +57,7 @@ impl Table {
 /// See the module's documentation.
 pub(super) struct Asking {
     pub(super) reporter: Reporter,
-    pub(super) progress: Arc<dyn Fn() -> Progress + Send + Sync>,
+    pub(super) situation: Arc<dyn Fn() -> Situation + Send + Sync>,
     pub(super) stage: watch::Receiver<Stage>,
     pub(super) table: Arc<Table>,
     pub(super) tracker: usize,
@@ -86,7 +86,7 @@ impl Asking {
                 }
             }
             self.reporter.standing_by();
-            let farewell = tracker.stop((self.progress)());
+            let farewell = tracker.stop((self.situation)().progress);
             let next = async {
                 if let Some(announce) = farewell {
                     let _ = timeout(FAREWELL, client.announce(&announce)).await;
@@ -98,7 +98,7 @@ impl Asking {
                 () = next => tracker.resume(self.now()),
             }
         }
-        if let Some(announce) = tracker.stop((self.progress)()) {
+        if let Some(announce) = tracker.stop((self.situation)().progress) {
             let _ = client.announce(&announce).await;
         }
         self.reporter.off(WhyOff::Stopped);
@@ -117,13 +117,13 @@ impl Asking {
             }
             tokio::select! {
                 () = tokio::time::sleep_until(at) => {}
-                () = tokio::time::sleep(PROGRESS_CHECK) => {
-                    tracker.on_progress(self.now(), (self.progress)());
+                () = tokio::time::sleep(CHECK) => {
+                    tracker.on_situation(self.now(), (self.situation)());
                     continue;
                 }
             }
             self.reporter.asking();
-            let announce = tracker.begin((self.progress)());
+            let announce = tracker.begin((self.situation)().progress);
             let result = client.announce(&announce).await;
             tracker.handle_result(self.now(), &result);
             self.reporter.ended(Outcome::from(&result));

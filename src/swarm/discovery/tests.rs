@@ -27,7 +27,11 @@ fn begin(net: &Arc<Network>, trackers: &[&str]) -> (Discovery, Findings) {
         dht: None,
         lsd: false,
     };
-    start(config, net.clone(), Arc::new(|| Progress { uploaded: 1, downloaded: 2, left: 3 }))
+    start(
+        config,
+        net.clone(),
+        Arc::new(|| Situation { progress: Progress { uploaded: 1, downloaded: 2, left: 3 }, alone: false }),
+    )
 }
 
 /// An HTTP tracker that gives each announce this answer, and tells the events it was sent.
@@ -234,7 +238,7 @@ async fn a_private_torrent_is_nobodys_business() {
         dht: Some(DhtConfig { bootstrap: Some(vec!["127.0.0.1:1".to_owned()]), ..DhtConfig::default() }),
         lsd: true,
     };
-    let (discovery, mut candidates) = start(config, net(), Arc::new(Progress::default));
+    let (discovery, mut candidates) = start(config, net(), Arc::new(Situation::default));
     discovery.set_private();
     assert_eq!(next(&mut candidates).await, Finding::Only(HashSet::new()));
     // Nobody is left who could find anything.
@@ -273,7 +277,7 @@ fn begin_private(net: &Arc<Network>, tiers: &[&[&str]], more: &[&str]) -> (Disco
         dht: None,
         lsd: false,
     };
-    start(config, net.clone(), Arc::new(Progress::default))
+    start(config, net.clone(), Arc::new(Situation::default))
 }
 
 const ONE_PEER: &[u8] = b"d8:intervali1800e5:peers6:\x7f\x00\x00\x01\x00\x09e";

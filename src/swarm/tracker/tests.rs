@@ -6,6 +6,10 @@ fn at(seconds: u64) -> Timestamp {
     Timestamp::since_start(Duration::from_secs(seconds))
 }
 
+fn situation(left: u64, alone: bool) -> Situation {
+    Situation { progress: Progress { left, ..Progress::default() }, alone }
+}
+
 fn left(left: u64) -> Progress {
     Progress { uploaded: 0, downloaded: 0, left }
 }
@@ -41,13 +45,13 @@ fn started_is_said_until_it_is_heard_then_nothing() {
 #[test]
 fn the_end_is_announced_once_and_at_once() {
     let mut tracker = after(Ok(answer(peers(3))));
-    tracker.on_progress(at(20), left(1));
+    tracker.on_situation(at(20), situation(1, false));
     assert_eq!(tracker.next_at(), Some(at(1800)));
-    tracker.on_progress(at(30), left(0));
+    tracker.on_situation(at(30), situation(0, false));
     assert_eq!(tracker.next_at(), Some(at(30)));
     assert_eq!(tracker.begin(left(0)).event, Some(Event::Completed));
     tracker.handle_result(at(31), &Ok(answer(peers(3))));
-    tracker.on_progress(at(40), left(0));
+    tracker.on_situation(at(40), situation(0, false));
     assert_eq!(tracker.next_at(), Some(at(1831)));
     assert_eq!(tracker.begin(left(0)).event, None);
 }
@@ -57,7 +61,7 @@ fn who_had_everything_from_the_start_completes_nothing() {
     let mut tracker = Tracker::new(at(0), PORT);
     tracker.begin(left(0));
     tracker.handle_result(at(0), &Ok(answer(peers(1))));
-    tracker.on_progress(at(1), left(0));
+    tracker.on_situation(at(1), situation(0, false));
     assert_eq!(tracker.next_at(), Some(at(1800)));
 }
 
@@ -88,6 +92,47 @@ fn while_nobody_is_found_it_is_asked_sooner_and_then_less_and_less() {
     tracker.begin(left(1));
     tracker.handle_result(at(0), &Ok(answer(vec![])));
     assert_eq!(tracker.next_at(), Some(at(15)));
+}
+
+#[test]
+fn while_we_are_alone_it_is_asked_again_as_soon_as_it_may_be_and_no_sooner() {
+    let named = |min_interval: Option<u64>| {
+        Ok(Answer { min_interval: min_interval.map(Duration::from_secs), ..answer(peers(3)) })
+    };
+    for (min_interval, soon) in [(Some(300), 300), (Some(1), 30), (Some(4000), 1800), (None, 60)] {
+        let mut tracker = after(named(min_interval));
+        assert_eq!(tracker.next_at(), Some(at(1800)), "those it named are yet to be tried");
+        tracker.on_situation(at(20), situation(10, true));
+        assert_eq!(tracker.next_at(), Some(at(soon)), "{min_interval:?}");
+        tracker.on_situation(at(29), situation(10, false));
+        assert_eq!(tracker.next_at(), Some(at(1800)), "somebody came");
+    }
+}
+
+#[test]
+fn a_tracker_without_a_least_interval_is_asked_less_and_less_while_we_stay_alone() {
+    let mut tracker = after(Ok(answer(peers(3))));
+    for wait in [60, 120, 240, 480, 960, 1800, 1800] {
+        tracker.on_situation(at(0), situation(10, true));
+        assert_eq!(tracker.next_at(), Some(at(wait)));
+        tracker.begin(left(10));
+        tracker.handle_result(at(0), &Ok(answer(peers(3))));
+    }
+    // One that was not made for loneliness: the count begins anew.
+    tracker.begin(left(10));
+    tracker.handle_result(at(0), &Ok(answer(peers(3))));
+    tracker.on_situation(at(0), situation(10, true));
+    assert_eq!(tracker.next_at(), Some(at(60)));
+}
+
+#[test]
+fn a_failure_is_not_retried_sooner_for_loneliness() {
+    let mut tracker = after(Ok(answer(peers(3))));
+    tracker.on_situation(at(60), situation(10, true));
+    tracker.begin(left(10));
+    tracker.handle_result(at(60), &Err(Failure::NoAddress(Family::V6)));
+    tracker.on_situation(at(70), situation(10, true));
+    assert_eq!(tracker.next_at(), Some(at(1860)));
 }
 
 #[test]
