@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::{Arc, Condvar, Mutex};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use tokio::sync::oneshot;
 
 use super::{Shared, StoreError};
@@ -63,11 +63,26 @@ impl Wishes {
 }
 
 pub(super) fn run(shared: &Shared) {
+    let mut last = Bytes::new();
     while let Some(Wish { range, answer }) = shared.reads.next() {
-        let mut bytes = vec![0; range.end.saturating_sub(range.start) as usize];
+        let mut bytes = room(std::mem::take(&mut last), range.end.saturating_sub(range.start) as usize);
         let read = shared.files.read(range.start, &mut bytes);
+        let bytes = bytes.freeze();
+        last = bytes.clone();
         let failed = |why| StoreError::Read { folder: shared.config.folder.clone(), why: Arc::new(why) };
         // Nobody waits any more: then nobody misses it.
-        let _ = answer.send(read.map(|()| Bytes::from(bytes)).map_err(failed));
+        let _ = answer.send(read.map(|()| bytes).map_err(failed));
+    }
+}
+
+/// Memory of this length: that of the last answer, if whoever asked for it has let it go. Whoever reads a film to its end
+/// would otherwise have each byte of it set to zero first.
+fn room(last: Bytes, length: usize) -> BytesMut {
+    match last.try_into_mut() {
+        Ok(mut again) if again.len() >= length => {
+            again.truncate(length);
+            again
+        }
+        _ => BytesMut::zeroed(length),
     }
 }
