@@ -142,8 +142,9 @@ pub fn start(
     let mut tasks = JoinSet::new();
     let begun = Instant::now();
 
+    let users: HashSet<String> = config.more_trackers.iter().cloned().collect();
     let Trackers { urls, tiers, more } = Trackers::new(config.trackers, config.more_trackers, config.private);
-    let clients: Vec<_> = urls.iter().map(|url| clients(url, &net, identity)).collect();
+    let clients: Vec<_> = urls.iter().map(|url| clients(url, users.contains(url), &net, identity)).collect();
     let families: Vec<usize> = clients.iter().map(|clients| clients.as_ref().map_or(1, Vec::len)).collect();
     let table = Arc::new(Table::new(Turns::new(tiers, &families, config.private)));
     for (tracker, (url, clients)) in urls.into_iter().zip(clients).enumerate() {
@@ -248,7 +249,12 @@ impl Trackers {
 }
 
 /// A client for each family that the URL's host may have addresses of.
-fn clients(url: &str, net: &Arc<Network>, identity: Identity) -> Result<Vec<(Family, Client)>, Failure> {
+fn clients(
+    url: &str,
+    is_users: bool,
+    net: &Arc<Network>,
+    identity: Identity,
+) -> Result<Vec<(Family, Client)>, Failure> {
     let url = Url::parse(url).map_err(|error| Failure::BadUrl(error.to_string()))?;
     let families: &[Family] = match literal(&url) {
         Some(Family::V4) => &[Family::V4],
@@ -260,7 +266,7 @@ fn clients(url: &str, net: &Arc<Network>, identity: Identity) -> Result<Vec<(Fam
         .map(|&family| {
             let (net, url) = (net.clone(), url.clone());
             let client = match url.scheme() {
-                "http" | "https" => Client::Http(HttpTracker { net, url, family, identity }),
+                "http" | "https" => Client::Http(HttpTracker { net, url, family, identity, is_users }),
                 "udp" => Client::Udp(UdpTracker::new(net, &url, family, identity)?),
                 other => return Err(Failure::Unsupported(other.chars().take(20).collect())),
             };
