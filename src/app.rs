@@ -23,7 +23,7 @@ use ending::Ending;
 use exit::{Failure, OrExit};
 
 /// Enough for a swarm, the disk and a player; more threads would only be more memory.
-const WORKERS: usize = 2;
+const WORKERS: usize = 1;
 
 /// Does what the command line says. Errors have been told to standard error when this returns.
 pub fn run(cli: Cli) -> Exit {

@@ -297,8 +297,9 @@ fn is_here(url: &Url) -> bool {
     }
 }
 
-/// After each read from a peer: acknowledges what has come at once. Many clients leave Nagle's algorithm on and keep the last
-/// part of a block until then, and the system would wait 40 ms for something to send along. Linux forgets it by and by.
+/// After a read from a peer that owes little more: acknowledges what has come at once. Many clients leave Nagle's algorithm on
+/// and keep the last part of a block until then, and the system would wait 40 ms for something to send along. Linux forgets
+/// it by and by.
 pub fn acknowledge(stream: &tokio::net::TcpStream) {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     let _ = socket2::SockRef::from(stream).set_tcp_quickack(true);

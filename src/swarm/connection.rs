@@ -39,6 +39,9 @@ const FIRST_EXCHANGE: Duration = Duration::from_secs(15);
 const LEAST_EXCHANGE: Duration = Duration::from_secs(10);
 /// Answers about metadata that wait for one peer to read; more requests are refused.
 const MOST_METADATA: usize = 32;
+/// A peer that owes us no more blocks than this may have said all it can until it is told that we have heard it; one that
+/// owes more goes on talking, and an acknowledgement for each read would cost a tenth of all our work.
+const FEW: usize = 8;
 /// Read at once at most.
 const READ: usize = 64 * 1024;
 
@@ -228,6 +231,9 @@ impl Connection {
             tokio::select! {
                 read = read(&mut reader, &mut self.decoder, &mut self.inbox), if may_read => {
                     self.on_read(read.map_err(|_| Ending::ClosedAfterHandshake)?)?;
+                    if self.peer.owes_at_most(FEW) {
+                        acknowledge(reader.as_ref());
+                    }
                 }
                 command = commands.recv() => {
                     self.on_command(command.ok_or(Ending::Closed)?)?;
@@ -551,7 +557,6 @@ async fn read(
         SCRATCH.with_borrow_mut(|scratch| {
             let mut buffer = ReadBuf::new(scratch);
             ready!(Pin::new(&mut *reader).poll_read(context, &mut buffer))?;
-            acknowledge((*reader).as_ref());
             let mut bytes = buffer.filled();
             if bytes.is_empty() {
                 return Poll::Ready(Ok(Read::End));

@@ -210,6 +210,11 @@ impl Peer {
         self.interest
     }
 
+    /// True if no more than `few` blocks are still to come from it.
+    pub fn owes_at_most(&self, few: usize) -> bool {
+        self.asked.values().filter(|asked| !asked.cancelled).nth(few).is_none()
+    }
+
     /// It was asked for blocks, and has neither sent nor refused one since.
     pub fn is_owing(&self) -> bool {
         self.owing
