@@ -7,7 +7,7 @@ mod near;
 use std::collections::HashMap;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,6 +17,7 @@ use url::{Host, Url};
 
 pub use self::near::{Reach, is_local};
 use self::near::{near_literal, proxies};
+use crate::lock::lock;
 
 /// Bytes that the system may hold for a peer before it says that it takes no more: a block.
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -200,7 +201,7 @@ fn client(
     clients: &Mutex<HashMap<ClientKind, reqwest::Client>>,
     kind: ClientKind,
 ) -> Result<reqwest::Client, NetworkError> {
-    if let Some(client) = clients.lock().unwrap_or_else(PoisonError::into_inner).get(&kind) {
+    if let Some(client) = lock(clients).get(&kind) {
         return Ok(client.clone());
     }
     // Not under the lock: it may take a while, and two of a kind do no harm.
@@ -221,7 +222,7 @@ fn client(
         builder = builder.no_proxy();
     }
     let client = builder.build().map_err(NetworkError::HttpClient)?;
-    clients.lock().unwrap_or_else(PoisonError::into_inner).insert(kind, client.clone());
+    lock(clients).insert(kind, client.clone());
     Ok(client)
 }
 

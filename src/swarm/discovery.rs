@@ -8,7 +8,7 @@ mod turns;
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rand::seq::SliceRandom;
@@ -28,6 +28,7 @@ use super::tracker::http::HttpTracker;
 use super::tracker::udp::UdpTracker;
 pub use super::tracker::{Failure, Outcome, Progress, Retry, Situation};
 use super::{Candidate, dht, lsd};
+use crate::lock::lock;
 use crate::net::{Family, Network};
 use crate::source::InfoHash;
 
@@ -207,7 +208,7 @@ impl Discovery {
     /// Says farewell to the trackers that know us, saves the DHT's table, and ends; all within half a second.
     pub async fn stop(&self) {
         self.stage.send_replace(Stage::Stopping);
-        let mut tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut tasks = std::mem::take(&mut *lock(&self.tasks));
         let _ = tokio::time::timeout(FAREWELL, async { while tasks.join_next().await.is_some() {} }).await;
         // Those that are still at it end with `tasks`.
     }
