@@ -22,7 +22,7 @@ use crate::cli::{self, Cli, Command};
 use ending::Ending;
 use exit::{Failure, OrExit};
 
-/// Enough for a swarm, the disk and a player; more threads would only be more memory.
+/// For the network alone: hashing and the disk have threads of their own. A second one would mostly wake the first.
 const WORKERS: usize = 1;
 
 /// Does what the command line says. Errors have been told to standard error when this returns.

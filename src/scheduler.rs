@@ -244,6 +244,8 @@ pub struct Scheduler {
     counts: Counts,
     /// Blocks asked of a second peer while the first was thought to be sending them.
     duplicates: u64,
+    /// When late blocks are looked for again at the soonest.
+    late_again_at: Timestamp,
     outputs: VecDeque<Output>,
     next_look_at: Timestamp,
 }
@@ -271,6 +273,7 @@ impl Scheduler {
             is_idle: false,
             counts: Counts::default(),
             duplicates: 0,
+            late_again_at: Timestamp::ZERO,
             outputs: VecDeque::new(),
             next_look_at: Timestamp::ZERO,
             layout,

@@ -26,6 +26,9 @@ const LONG_SILENCE: Duration = Duration::from_secs(60);
 /// While someone waits and something is in flight, late blocks are looked for this often.
 pub(super) const WATCH_EVERY: Duration = Duration::from_millis(10);
 
+/// Looked for again after this at the soonest: on a fast line blocks come more often than anything gets late.
+const REST: Duration = Duration::from_millis(1);
+
 /// A block in flight that would be here sooner from someone else.
 struct Late {
     from: PeerId,
@@ -39,9 +42,10 @@ struct Late {
 impl Scheduler {
     /// Takes late blocks of the most urgent pieces to faster peers.
     pub(super) fn hot_swap(&mut self, now: Timestamp) {
-        if self.readers.is_empty() {
+        if self.readers.is_empty() || now < self.late_again_at {
             return;
         }
+        self.late_again_at = now + REST;
         let mut swaps = 0;
         let mut watched = 0;
         for index in 0..self.plan.urgent {

@@ -49,6 +49,9 @@ pub fn progress(view: &View) -> String {
                 "all here".into()
             } else if numbers.stalled_readers > 0 && numbers.peers > 0 && numbers.unchoking == 0 {
                 "no peer sends yet".into()
+            } else if numbers.stalled_readers > 0 && numbers.download_rate > 0 {
+                // Most players fill a cache of their own: that is no stall, and no alarm.
+                "read as it comes".into()
             } else if numbers.stalled_readers > 0 {
                 "waiting for the next bytes".into()
             } else {
@@ -134,7 +137,9 @@ mod tests {
             "10 % of 300.0 MB, 12.3 MB ahead, ↓ 2.5 MB/s ↑ 1.0 kB from 5/8 peers · film.mkv"
         );
         let stalled = Statistics { stalled_readers: 1, ..numbers };
-        assert!(progress(&view(stage.clone(), stalled.clone())).contains("waiting for the next bytes"));
+        assert!(progress(&view(stage.clone(), stalled.clone())).contains("read as it comes"));
+        let silent = Statistics { download_rate: 0, ..stalled.clone() };
+        assert!(progress(&view(stage.clone(), silent)).contains("waiting for the next bytes"));
         let choked = Statistics { unchoking: 0, ..stalled };
         assert!(progress(&view(stage, choked)).contains("no peer sends yet"));
     }
