@@ -13,6 +13,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use crate::random::Random;
 use crate::scheduler::PeerId;
 use crate::units::{ByteRate, ByteSize, FOREVER, Timestamp};
 
@@ -107,7 +108,7 @@ pub struct Choker {
     waiting: usize,
     unchoked: usize,
     complete: bool,
-    random: u64,
+    random: Random,
     outputs: VecDeque<Output>,
 }
 
@@ -173,7 +174,7 @@ impl Choker {
             waiting: 0,
             unchoked: 0,
             complete: false,
-            random: seed,
+            random: Random::new(seed),
             outputs: VecDeque::new(),
         }
     }
@@ -182,7 +183,7 @@ impl Choker {
     pub fn handle_input(&mut self, now: Timestamp, input: Input) {
         match input {
             Input::PeerConnected { peer } => {
-                let lot = self.draw();
+                let lot = self.random.next();
                 self.peers.entry(peer).or_insert(Peer {
                     connected_at: now,
                     interested: false,
@@ -349,7 +350,7 @@ impl Choker {
             })
             .collect();
         let total = weighed.iter().map(|(_, weight)| weight).sum::<u64>().max(1);
-        let mut drawn = self.draw() % total;
+        let mut drawn = self.random.next() % total;
         for (id, weight) in weighed {
             if drawn < weight {
                 return Some(id);
@@ -375,15 +376,6 @@ impl Choker {
             self.waiting += 1;
             self.outputs.push_back(Output::Choke { peer: id });
         }
-    }
-
-    /// SplitMix64: small, and good enough to draw lots.
-    fn draw(&mut self) -> u64 {
-        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.random;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
     }
 }
 

@@ -191,6 +191,9 @@ pub struct ServerFlags {
 #[command(next_help_heading = "Swarm")]
 pub struct SwarmFlags {
     /// Ask these trackers too (again, or with commas, for more)
+    ///
+    /// They may be anywhere. Those that a magnet or a torrent names may be on this computer or its network only if their
+    /// path ends in /announce.
     #[arg(long, value_name = "URL", value_delimiter = ',')]
     pub trackers: Vec<String>,
     /// Begin with this peer (again, or with commas, for more)

@@ -56,6 +56,7 @@ mod lock;
 pub mod bitfield;
 pub mod choker;
 pub mod layout;
+mod random;
 pub mod scheduler;
 pub mod units;
 

@@ -2,16 +2,22 @@
 //! here and nowhere else; clippy refuses the other ways (clippy.toml).
 #![expect(clippy::disallowed_methods, reason = "this is the factory that the others are sent to")]
 
+mod near;
+
 use std::collections::HashMap;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::Semaphore;
 use url::{Host, Url};
+
+pub use self::near::{Reach, is_local};
+use self::near::{near_literal, proxies};
+use crate::lock::lock;
 
 /// Bytes that the system may hold for a peer before it says that it takes no more: a block.
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -73,6 +79,8 @@ pub enum FetchError {
     NoSuchName { host: String },
     #[error("{host} has no {family} address")]
     NoAddress { host: String, family: Family },
+    #[error("{host} is this computer, or on its network, where no stranger's address may lead")]
+    Near { host: String },
     #[error("the connection was refused")]
     Refused,
     #[error("there was no answer in time")]
@@ -98,8 +106,8 @@ struct ClientKind {
     family: Option<Family>,
     /// Never by way of the proxy that the environment names.
     direct: bool,
-    /// Goes after redirects by itself.
-    follows: bool,
+    /// Connects to nothing near.
+    far: bool,
 }
 
 impl Network {
@@ -139,19 +147,26 @@ impl Network {
         look_up(host, port).await
     }
 
-    /// A client for http and https that follows redirects; always the same one. Reads the system's certificates when
-    /// first called (some 10 ms): see [`Network::fetch`], which does so for https only.
-    pub fn http_client(&self) -> Result<reqwest::Client, NetworkError> {
-        client(&self.clients, ClientKind { tls: true, family: None, direct: false, follows: true })
-    }
-
     /// Asks for `url` with GET, following redirects between http and https, and gives the answer, whatever its status.
-    /// With a `family`, connects to addresses of that family only. No time limit on the whole: the caller's.
-    pub async fn fetch(&self, url: Url, family: Option<Family>) -> Result<reqwest::Response, FetchError> {
+    /// With a `family`, connects to addresses of that family only; and to none beyond `reach`, as far as that is for us to
+    /// see (a proxy looks names up itself). No time limit on the whole: the caller's.
+    pub async fn fetch(
+        &self,
+        url: Url,
+        family: Option<Family>,
+        reach: Reach,
+    ) -> Result<reqwest::Response, FetchError> {
         let mut url = url;
-        for _ in 0..=MOST_REDIRECTS {
-            let kind =
-                ClientKind { tls: url.scheme() == "https", family, direct: is_here(&url), follows: false };
+        for redirects in 0..=MOST_REDIRECTS {
+            let far = match reach {
+                Reach::Anywhere => false,
+                Reach::NoRedirectNear => redirects > 0,
+                Reach::Far => true,
+            };
+            if far && let Some(host) = near_literal(&url) {
+                return Err(FetchError::Near { host });
+            }
+            let kind = ClientKind { tls: url.scheme() == "https", family, direct: is_here(&url), far };
             let client = self.client_in_passing(kind).await?;
             let response = client.get(url.clone()).send().await.map_err(|error| FetchError::of(&error))?;
             if !response.status().is_redirection() {
@@ -186,7 +201,7 @@ fn client(
     clients: &Mutex<HashMap<ClientKind, reqwest::Client>>,
     kind: ClientKind,
 ) -> Result<reqwest::Client, NetworkError> {
-    if let Some(client) = clients.lock().unwrap_or_else(PoisonError::into_inner).get(&kind) {
+    if let Some(client) = lock(clients).get(&kind) {
         return Ok(client.clone());
     }
     // Not under the lock: it may take a while, and two of a kind do no harm.
@@ -194,18 +209,20 @@ fn client(
         .user_agent(USER_AGENT)
         .connect_timeout(CONNECT_TIMEOUT)
         .pool_idle_timeout(Duration::from_secs(5))
-        .dns_resolver(Arc::new(Names { family: kind.family }));
+        .redirect(reqwest::redirect::Policy::none())
+        .dns_resolver(Arc::new(Names {
+            family: kind.family,
+            far: kind.far,
+            proxies: if kind.direct { Vec::new() } else { proxies() },
+        }));
     if !kind.tls {
         builder = builder.tls_certs_only([]);
     }
     if kind.direct {
         builder = builder.no_proxy();
     }
-    if !kind.follows {
-        builder = builder.redirect(reqwest::redirect::Policy::none());
-    }
     let client = builder.build().map_err(NetworkError::HttpClient)?;
-    clients.lock().unwrap_or_else(PoisonError::into_inner).insert(kind, client.clone());
+    lock(clients).insert(kind, client.clone());
     Ok(client)
 }
 
@@ -232,9 +249,10 @@ impl FetchError {
         while let Some(this) = cause {
             if let Some(name) = this.downcast_ref::<NameError>() {
                 let host = name.host.clone();
-                return match name.family {
-                    Some(family) => FetchError::NoAddress { host, family },
-                    None => FetchError::NoSuchName { host },
+                return match name.lacks {
+                    Lacks::Addresses => FetchError::NoSuchName { host },
+                    Lacks::Family(family) => FetchError::NoAddress { host, family },
+                    Lacks::FarOnes => FetchError::Near { host },
                 };
             }
             if let Some(io) = this.downcast_ref::<io::Error>() {
@@ -353,27 +371,48 @@ async fn look_up(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
 /// Our look-up, in reqwest's form.
 struct Names {
     family: Option<Family>,
+    /// Addresses that are near are left out. Here and not before: a stranger's name may have another address each time.
+    far: bool,
+    /// Names that may be near all the same.
+    proxies: Vec<String>,
 }
 
-/// A name that has no address, or (`family`) none of that family.
+/// A name that is of no use.
 #[derive(Debug, thiserror::Error)]
 #[error("the name {host} cannot be looked up")]
 struct NameError {
     host: String,
-    family: Option<Family>,
+    lacks: Lacks,
+}
+
+/// What a name has none of.
+#[derive(Clone, Copy, Debug)]
+enum Lacks {
+    Addresses,
+    Family(Family),
+    FarOnes,
 }
 
 impl reqwest::dns::Resolve for Names {
     fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
         let family = self.family;
+        let host = name.as_str().to_owned();
+        let far = self.far && !self.proxies.iter().any(|proxy| proxy.eq_ignore_ascii_case(&host));
         Box::pin(async move {
-            let host = name.as_str().to_owned();
             let Ok(mut addresses) = look_up(&host, 0).await else {
-                return Err(NameError { host, family: None }.into());
+                return Err(NameError { host, lacks: Lacks::Addresses }.into());
             };
-            addresses.retain(|&address| family.is_none_or(|family| family == Family::of(address)));
-            if addresses.is_empty() {
-                return Err(NameError { host, family }.into());
+            if let Some(family) = family {
+                addresses.retain(|&address| family == Family::of(address));
+                if addresses.is_empty() {
+                    return Err(NameError { host, lacks: Lacks::Family(family) }.into());
+                }
+            }
+            if far {
+                addresses.retain(|address| !is_local(address.ip()));
+                if addresses.is_empty() {
+                    return Err(NameError { host, lacks: Lacks::FarOnes }.into());
+                }
             }
             Ok(Box::new(addresses.into_iter()) as reqwest::dns::Addrs)
         })
@@ -409,7 +448,21 @@ mod tests {
         let error = net.tcp_connect((Ipv4Addr::LOCALHOST, port).into()).await.expect_err("nobody there");
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
         let url = Url::parse(&format!("http://127.0.0.1:{port}/")).expect("a URL");
-        assert!(matches!(net.fetch(url, None).await, Err(FetchError::Refused)));
+        assert!(matches!(net.fetch(url, None, Reach::Anywhere).await, Err(FetchError::Refused)));
+    }
+
+    #[tokio::test]
+    async fn what_a_stranger_named_leads_to_nothing_near() {
+        let net = network();
+        // Nobody listens there: whoever tries is refused.
+        for near in ["http://127.0.0.1:1/", "http://localhost:1/", "http://[::1]:1/", "http://0x7f.1:1/"] {
+            let url = Url::parse(near).expect("a URL");
+            let far = net.fetch(url.clone(), None, Reach::Far).await.map(|answer| answer.status());
+            assert!(matches!(far, Err(FetchError::Near { .. })), "{near}: {far:?}");
+        }
+        let url = Url::parse("http://localhost:1/").expect("a URL");
+        let near = net.fetch(url, Some(Family::V4), Reach::NoRedirectNear).await;
+        assert!(matches!(near, Err(FetchError::Refused)), "{near:?}");
     }
 
     #[tokio::test]

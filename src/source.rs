@@ -7,7 +7,6 @@ mod magnet;
 mod metainfo;
 pub(crate) mod names;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use bytes::Bytes;
@@ -62,8 +61,6 @@ pub struct Metainfo {
     pub piece_hashes: Bytes,
     /// In the torrent's order, padding files (BEP 47) left out.
     pub files: Vec<TorrentFile>,
-    /// True if the torrent has the single-file form: `files[0].path` is `[name]`.
-    pub single_file: bool,
     /// The bencoded info dictionary, as it was: served to peers (BEP 9), cached.
     pub info_bytes: Bytes,
 }
@@ -76,9 +73,6 @@ pub struct TorrentFile {
     pub path: Vec<String>,
     pub span: FileSpan,
 }
-
-/// A peer to begin with: `IP:PORT`.
-pub type GivenPeer = SocketAddr;
 
 /// More files than any torrent seen: one with more is refused, and so is an index beyond.
 pub const MOST_FILES: usize = 250_000;
@@ -175,13 +169,6 @@ impl Metainfo {
     /// Reads an info dictionary alone: from a peer (BEP 9; its hash is the caller's to compare), or a cache.
     pub fn from_info_bytes(info: Bytes) -> Result<Metainfo, SourceError> {
         metainfo::parse_info(info).map_err(|fault| SourceError::of("the torrent's metadata", fault))
-    }
-
-    /// Reads a .torrent file.
-    pub fn from_torrent_bytes(torrent: &[u8]) -> Result<Metainfo, SourceError> {
-        metainfo::parse_torrent(torrent)
-            .map(|parts| parts.metainfo)
-            .map_err(|fault| SourceError::of("the torrent", fault))
     }
 }
 

@@ -127,6 +127,8 @@ pub enum SwarmEvent {
         peer: PeerId,
         interested: bool,
     },
+    /// Bytes of a piece that we have, while we do not choke the peer: at most 128 KiB at once, and of one peer, until they are
+    /// sent or unwanted, no more than it was told that we queue.
     Wanted {
         peer: PeerId,
         piece: PieceIndex,

@@ -20,7 +20,7 @@ mod uploads;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -32,6 +32,7 @@ pub use self::session::Phase;
 
 use self::session::Session;
 use crate::choker;
+use crate::lock::lock;
 use crate::net::Network;
 use crate::read::{Contents, Files, ReadAt, ReadError, Statistics};
 use crate::source::{InfoHash, MetadataCache, Source, SourceError};
@@ -214,7 +215,7 @@ impl Torrent {
             sources: self.shared.discovery.reports(),
             counts: self.shared.swarm.counts(),
             peers: self.shared.swarm.peers(),
-            trouble: session.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            trouble: lock(&session.trouble).clone(),
         }
     }
 

@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 const TABLE: &[(&str, &[&str])] = &[
     // Pure.
     ("units", &[]),
+    ("random", &[]),
     ("layout", &[]),
     ("bitfield", &["layout"]),
-    ("scheduler", &["bitfield", "layout", "units"]),
-    ("choker", &["scheduler", "units"]),
+    ("scheduler", &["bitfield", "layout", "random", "units"]),
+    ("choker", &["random", "scheduler", "units"]),
     // What every shell may use.
     ("lock", &[]),
     // Shells.
@@ -49,7 +50,7 @@ const TABLE: &[(&str, &[&str])] = &[
 ];
 
 /// No socket, no disk, no clock, no runtime, no chance of its own.
-const PURE: &[&str] = &["units", "layout", "bitfield", "scheduler", "choker"];
+const PURE: &[&str] = &["units", "random", "layout", "bitfield", "scheduler", "choker"];
 
 /// A word that ends a name in the pure part, and why.
 const NOT_PURE: &[(&str, &str)] = &[

@@ -2,11 +2,12 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::watch;
 
 use super::Exit;
+use crate::lock::lock;
 
 /// Whether someone has asked the program to end.
 #[derive(Clone)]
@@ -28,7 +29,7 @@ impl Ending {
             ask.send_replace(true);
             signals.next().await;
             // Closing takes too long for this user. What matters on the disk is safe without it.
-            for folder in left.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            for folder in lock(&left).iter() {
                 let _ = std::fs::remove_dir_all(folder);
             }
             std::process::exit(Exit::Interrupted as i32);
@@ -38,7 +39,7 @@ impl Ending {
 
     /// Has a folder removed also where the program ends without further ado.
     pub(super) fn remove_at_exit(&self, folder: &Path) {
-        self.temporary.lock().unwrap_or_else(PoisonError::into_inner).push(folder.to_owned());
+        lock(&self.temporary).push(folder.to_owned());
     }
 
     /// Returns once the end has been asked for.

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use crate::bitfield::Bitfield;
 use crate::layout::PieceIndex;
+use crate::random::Random;
 
 /// How many missing pieces are looked at, at random, for the rarest among them. With sixty looks the choice is almost
 /// surely among the rarest twentieth, and costs the same whatever the torrent's size.
@@ -18,26 +19,6 @@ pub(super) struct Rarity {
     /// What tells this viewer's lots from another's.
     salt: u64,
     pub(super) random: Random,
-}
-
-/// SplitMix64 (Steele, Lea, Flood 2014): enough to choose among pieces, and the same on every machine.
-#[derive(Debug)]
-pub(super) struct Random(u64);
-
-impl Random {
-    pub(super) fn new(seed: u64) -> Self {
-        Random(seed)
-    }
-
-    /// Less than `limit`, which must not be 0.
-    pub(super) fn below(&mut self, limit: u32) -> u32 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^= z >> 31;
-        (((z >> 32) * u64::from(limit)) >> 32) as u32
-    }
 }
 
 impl Rarity {

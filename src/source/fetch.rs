@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use url::Url;
 
 use super::SourceError;
-use crate::net::{FetchError, Network, read_body};
+use crate::net::{FetchError, Network, Reach, read_body};
 
 /// How much, and how long, is worth it.
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +37,7 @@ pub enum Fetched {
 pub async fn fetch(url: Url, net: &Network, limits: Limits) -> Result<Fetched, SourceError> {
     let told = shown(&url);
     let attempt = async {
-        let response = net.fetch(url, None).await?;
+        let response = net.fetch(url, None, Reach::Anywhere).await?;
         let status = response.status();
         if !status.is_success() {
             return Ok(Err(status.as_u16()));

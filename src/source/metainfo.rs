@@ -119,7 +119,6 @@ pub(super) fn parse_info(info_bytes: Bytes) -> Result<Metainfo, TorrentFault> {
         layout: layout.with_padding(padding),
         piece_hashes: info_bytes.slice_ref(pieces),
         files,
-        single_file: raw.single,
         info_bytes: info_bytes.clone(),
     })
 }
@@ -141,7 +140,6 @@ fn is_v2(info: Dict<'_>) -> bool {
 struct RawFiles<'a> {
     name: Option<&'a [u8]>,
     files: Vec<RawFile<'a>>,
-    single: bool,
 }
 
 struct RawFile<'a> {
@@ -161,11 +159,7 @@ impl<'a> RawFiles<'a> {
         let name = info.value("name.utf-8").or_else(|| info.value("name")).and_then(Value::bytes);
         let Some(list) = info.value("files") else {
             let span = FileSpan { offset: 0, length: length_of(info)? };
-            return Ok(RawFiles {
-                name,
-                files: vec![RawFile { path: None, span, padding: false }],
-                single: true,
-            });
+            return Ok(RawFiles { name, files: vec![RawFile { path: None, span, padding: false }] });
         };
         let mut files = Vec::new();
         let mut offset = 0;
@@ -189,7 +183,7 @@ impl<'a> RawFiles<'a> {
                 .ok_or(TorrentFault::TooLong)?;
             files.push(RawFile { path: Some(path), span, padding: is_padding(file, path) });
         }
-        Ok(RawFiles { name, files, single: false })
+        Ok(RawFiles { name, files })
     }
 }
 

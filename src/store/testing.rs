@@ -40,7 +40,6 @@ pub(super) fn torrent(list: &[(&str, u64)], piece_length: u32) -> (Metainfo, Byt
         private: false,
         layout,
         piece_hashes: hashes.into(),
-        single_file: files.len() == 1,
         files,
         info_bytes: Bytes::new(),
     };

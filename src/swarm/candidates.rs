@@ -5,9 +5,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::ending::Ending;
-use super::pex::{is_dialable, is_local};
+use super::pex::is_dialable;
 use super::{Candidate, Origin};
-use crate::net::canonical;
+use crate::net::{canonical, is_local};
 use crate::units::Timestamp;
 
 /// The most addresses that are remembered.

@@ -8,7 +8,7 @@ mod turns;
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rand::seq::SliceRandom;
@@ -28,6 +28,7 @@ use super::tracker::http::HttpTracker;
 use super::tracker::udp::UdpTracker;
 pub use super::tracker::{Failure, Outcome, Progress, Retry, Situation};
 use super::{Candidate, dht, lsd};
+use crate::lock::lock;
 use crate::net::{Family, Network};
 use crate::source::InfoHash;
 
@@ -142,8 +143,9 @@ pub fn start(
     let mut tasks = JoinSet::new();
     let begun = Instant::now();
 
+    let users: HashSet<String> = config.more_trackers.iter().cloned().collect();
     let Trackers { urls, tiers, more } = Trackers::new(config.trackers, config.more_trackers, config.private);
-    let clients: Vec<_> = urls.iter().map(|url| clients(url, &net, identity)).collect();
+    let clients: Vec<_> = urls.iter().map(|url| clients(url, users.contains(url), &net, identity)).collect();
     let families: Vec<usize> = clients.iter().map(|clients| clients.as_ref().map_or(1, Vec::len)).collect();
     let table = Arc::new(Table::new(Turns::new(tiers, &families, config.private)));
     for (tracker, (url, clients)) in urls.into_iter().zip(clients).enumerate() {
@@ -206,7 +208,7 @@ impl Discovery {
     /// Says farewell to the trackers that know us, saves the DHT's table, and ends; all within half a second.
     pub async fn stop(&self) {
         self.stage.send_replace(Stage::Stopping);
-        let mut tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut tasks = std::mem::take(&mut *lock(&self.tasks));
         let _ = tokio::time::timeout(FAREWELL, async { while tasks.join_next().await.is_some() {} }).await;
         // Those that are still at it end with `tasks`.
     }
@@ -248,7 +250,12 @@ impl Trackers {
 }
 
 /// A client for each family that the URL's host may have addresses of.
-fn clients(url: &str, net: &Arc<Network>, identity: Identity) -> Result<Vec<(Family, Client)>, Failure> {
+fn clients(
+    url: &str,
+    is_users: bool,
+    net: &Arc<Network>,
+    identity: Identity,
+) -> Result<Vec<(Family, Client)>, Failure> {
     let url = Url::parse(url).map_err(|error| Failure::BadUrl(error.to_string()))?;
     let families: &[Family] = match literal(&url) {
         Some(Family::V4) => &[Family::V4],
@@ -260,7 +267,7 @@ fn clients(url: &str, net: &Arc<Network>, identity: Identity) -> Result<Vec<(Fam
         .map(|&family| {
             let (net, url) = (net.clone(), url.clone());
             let client = match url.scheme() {
-                "http" | "https" => Client::Http(HttpTracker { net, url, family, identity }),
+                "http" | "https" => Client::Http(HttpTracker { net, url, family, identity, is_users }),
                 "udp" => Client::Udp(UdpTracker::new(net, &url, family, identity)?),
                 other => return Err(Failure::Unsupported(other.chars().take(20).collect())),
             };

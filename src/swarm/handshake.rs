@@ -75,8 +75,6 @@ pub struct Extended {
     pub port: Option<u16>,
     /// The client's name and version.
     pub client: Option<String>,
-    /// The peer says that it only uploads.
-    pub upload_only: bool,
 }
 
 impl Extended {
@@ -101,7 +99,6 @@ impl Extended {
                 Some(BencodeValue::Bytes(name)) => printable(name.as_ref()),
                 _ => None,
             },
-            upload_only: number::<u8>(&fields, b"upload_only") == Some(1),
         })
     }
 }

@@ -146,11 +146,6 @@ impl Assembly {
         Assembly { info_hash, offers: HashMap::new(), copies: HashMap::new(), done: false }
     }
 
-    /// True once the whole has been found: nothing is asked any more.
-    pub fn is_done(&self) -> bool {
-        self.done
-    }
-
     /// The metadata is known from elsewhere.
     pub fn finish(&mut self) {
         self.done = true;

@@ -1,13 +1,13 @@
 //! Peer exchange (BEP 11): what we tell a peer of others, and what we believe of what it tells us.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use librqbit_bencode::{ByteBuf, from_bytes};
 use librqbit_peer_protocol::extended::ut_pex::UtPex;
 
-use crate::net::canonical;
+use crate::net::{canonical, is_local};
 
 /// At most one message a minute to a peer (BEP 11).
 pub const INTERVAL: Duration = Duration::from_secs(60);
@@ -118,19 +118,6 @@ pub fn is_dialable(address: SocketAddr) -> bool {
     let broadcast = matches!(address.ip(), IpAddr::V4(ip) if ip.is_broadcast());
     let ip = address.ip();
     address.port() != 0 && !ip.is_unspecified() && !ip.is_multicast() && !broadcast
-}
-
-/// True for what means another machine to everybody: loopback, private networks. A stranger from outside who names
-/// them wants us to knock at our own doors.
-pub fn is_local(ip: IpAddr) -> bool {
-    match ip.to_canonical() {
-        IpAddr::V4(ip) => ip.is_loopback() || ip.is_private() || ip.is_link_local(),
-        IpAddr::V6(ip) => ip.is_loopback() || is_unique_local(ip) || (ip.segments()[0] & 0xffc0) == 0xfe80,
-    }
-}
-
-fn is_unique_local(ip: Ipv6Addr) -> bool {
-    (ip.segments()[0] & 0xfe00) == 0xfc00
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -20,6 +20,7 @@ use super::turnover::least_useful;
 use super::{Candidate, Origin, PeerCommand, PeerReport, SwarmConfig, SwarmCounts, pex};
 use crate::bitfield::Bitfield;
 use crate::layout::{Layout, PieceIndex};
+use crate::lock::lock;
 use crate::net::Network;
 use crate::scheduler::PeerId;
 use crate::source::InfoHash;
@@ -108,11 +109,6 @@ struct Book {
     endings: BTreeMap<Ending, u64>,
     /// When one may make room for another again.
     turnover_at: Timestamp,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // A panic elsewhere leaves the book as it was between two lines: good enough to go on.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Shared {

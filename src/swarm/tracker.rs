@@ -99,6 +99,10 @@ pub enum Failure {
     DnsFailed,
     #[error("it has no {0} address")]
     NoAddress(Family),
+    #[error(
+        "{host} is this computer, or on its network: only --trackers may lead there, or a path that ends in /announce"
+    )]
+    Near { host: String },
     #[error("it refused the connection")]
     Refused,
     #[error("it cannot be reached: {0}")]
@@ -267,6 +271,7 @@ impl Tracker {
             Err(
                 Failure::Unsupported(_)
                 | Failure::BadUrl(_)
+                | Failure::Near { .. }
                 | Failure::Said { retry: Some(Retry::Never), .. },
             ) => {
                 return;

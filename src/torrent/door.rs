@@ -3,12 +3,13 @@
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::Notify;
 
 use crate::bitfield::Bitfield;
 use crate::layout::{FileSpan, Layout, PieceIndex};
+use crate::lock::lock;
 use crate::read::ReadError;
 use crate::scheduler::ReaderId;
 
@@ -57,11 +58,6 @@ impl Head {
         let word = self.0.load(Ordering::Acquire);
         (word >> 1, word & 1 == 1)
     }
-}
-
-/// A poisoned lock guards lists that are whole after every statement: go on.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Door {

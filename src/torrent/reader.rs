@@ -13,6 +13,7 @@ use tokio::io::{AsyncRead, AsyncSeek, ReadBuf, SeekFrom};
 use super::Torrent;
 use super::door::{Door, Head};
 use crate::layout::FileSpan;
+use crate::lock::lock;
 use crate::read::{ReadAt, ReadError};
 use crate::scheduler::ReaderId;
 use crate::store::Store;
@@ -99,7 +100,7 @@ impl Core {
         let piece = self.door.layout().piece_at(at);
         if self.door.has(piece) {
             // While another read waits, the head is there: what is here already needs nobody's work.
-            if self.waiting.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
+            if lock(&self.waiting).is_empty() {
                 self.move_to(at, false);
             }
         } else {
@@ -122,7 +123,7 @@ impl Core {
         self.head.set(at, waiting);
         let piece = u64::from(self.door.layout().piece_at(at).0);
         let is_told = self.told.swap(piece, Ordering::Relaxed) == piece;
-        let mut id = self.id.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut id = lock(&self.id);
         if id.is_none() {
             *id = Some(self.door.open(self.span, Arc::clone(&self.head)));
         } else if !is_told || before.1 != waiting {
@@ -131,7 +132,7 @@ impl Core {
     }
 
     fn close(&self) {
-        if let Some(id) = self.id.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        if let Some(id) = lock(&self.id).take() {
             self.door.close_reader(id);
         }
     }
@@ -152,7 +153,7 @@ struct Wish<'a> {
 
 impl<'a> Wish<'a> {
     fn new(core: &'a Core, at: u64) -> Self {
-        core.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(at);
+        lock(&core.waiting).push(at);
         core.move_to(at, true);
         Wish { core, at, answered: false }
     }
@@ -160,7 +161,7 @@ impl<'a> Wish<'a> {
 
 impl Drop for Wish<'_> {
     fn drop(&mut self) {
-        let mut waiting = self.core.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = lock(&self.core.waiting);
         if let Some(ours) = waiting.iter().rposition(|&at| at == self.at) {
             waiting.remove(ours);
         }
@@ -226,7 +227,7 @@ impl AsyncSeek for FileReader {
             None => this.rest = Bytes::new(),
         }
         this.position = position;
-        let is_known = this.core.id.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+        let is_known = lock(&this.core.id).is_some();
         if is_known && position < this.core.span.length {
             this.core.move_to(this.core.span.offset + position, false);
         }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
 use tokio::sync::watch;
@@ -11,6 +11,7 @@ use super::TorrentError;
 use super::door::Door;
 use super::meter::Meter;
 use crate::layout::FileSpan;
+use crate::lock::lock;
 use crate::read::{Files, Statistics};
 use crate::scheduler::Counts;
 use crate::store::Store;
@@ -139,11 +140,11 @@ impl Session {
 
     /// To be called at every wake-up: mostly a comparison of two times.
     pub(super) fn note_rates(&self, now: Timestamp) {
-        self.meter.lock().unwrap_or_else(PoisonError::into_inner).note(now, self.numbers.flows());
+        lock(&self.meter).note(now, self.numbers.flows());
     }
 
     pub(super) fn set_trouble(&self, trouble: Option<String>) {
-        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+        *lock(&self.trouble) = trouble;
     }
 
     /// What trackers are told.
@@ -160,7 +161,7 @@ impl Session {
         let numbers = &self.numbers;
         let load = |number: &AtomicU64| number.load(Ordering::Relaxed);
         let [down, up] = {
-            let meter = self.meter.lock().unwrap_or_else(PoisonError::into_inner);
+            let meter = lock(&self.meter);
             meter.rates(self.clock.now(), numbers.flows())
         };
         let readers = self.opened.get().map(|opened| opened.door.readers()).unwrap_or_default();

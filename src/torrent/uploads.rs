@@ -6,13 +6,6 @@ use std::ops::Range;
 use crate::layout::{Layout, PieceIndex};
 use crate::scheduler::PeerId;
 
-/// The longest request that is answered: what every client agrees on (BEP 3 has 16 KiB in mind; some ask for more).
-const LONGEST: u32 = 128 * 1024;
-
-/// Requests that one peer may have waiting; more are ignored. libtorrent asks for at most 500 at a time where it is told so,
-/// and for 250 where it is not.
-const MOST_WAITING: usize = 256;
-
 /// A request: bytes of a piece, as the peer said it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Wanted {
@@ -22,10 +15,10 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    /// The bytes of the torrent, if the request is one that may be answered.
+    /// The bytes of the torrent; `None` if the piece does not have them.
     pub(super) fn range(self, layout: &Layout) -> Option<Range<u64>> {
         let end = self.begin.checked_add(self.length)?;
-        let is_fair = (1..=LONGEST).contains(&self.length) && end <= layout.piece_size(self.piece);
+        let is_fair = self.length > 0 && end <= layout.piece_size(self.piece);
         let start = layout.piece_start(self.piece) + u64::from(self.begin);
         is_fair.then_some(start..start + u64::from(self.length))
     }
@@ -41,10 +34,10 @@ pub(super) struct Uploads {
 }
 
 impl Uploads {
-    /// What waits already, and what is too much, is ignored.
+    /// What waits already is ignored. How much may wait is for the swarm to see to, which tells of no more.
     pub(super) fn add(&mut self, peer: PeerId, wanted: Wanted) {
         let queue = self.queues.entry(peer).or_default();
-        if queue.len() < MOST_WAITING && !queue.contains(&wanted) {
+        if !queue.contains(&wanted) {
             queue.push_back(wanted);
         }
     }
@@ -109,20 +102,12 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_of_requests_is_cut() {
-        let mut uploads = Uploads::default();
-        (0..10_000).for_each(|piece| uploads.add(PeerId(1), wanted(piece)));
-        assert_eq!(std::iter::from_fn(|| uploads.next()).count(), MOST_WAITING);
-    }
-
-    #[test]
-    fn requests_beyond_the_piece_or_too_long_have_no_bytes() {
+    fn requests_beyond_the_piece_have_no_bytes() {
         let layout = Layout::new(1_000_000, 400_000).expect("fair");
         let range = |piece, begin, length| Wanted { piece: PieceIndex(piece), begin, length }.range(&layout);
         assert_eq!(range(1, 10, 100), Some(400_010..400_110));
         assert_eq!(range(2, 199_990, 10), Some(999_990..1_000_000));
         assert_eq!(range(2, 199_990, 11), None);
-        assert_eq!(range(0, 0, LONGEST + 1), None);
         assert_eq!(range(0, 0, 0), None);
         assert_eq!(range(0, u32::MAX, 2), None);
         assert_eq!(range(3, 0, 1), None);

@@ -22,12 +22,12 @@ async fn leads_to_the_film(world: &World, magnet: &str, film: &Film) {
     torrent.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_magnet_with_nothing_but_an_http_tracker() {
+/// A magnet that names a tracker of the seed leads to the film, and the tracker is greeted and left.
+async fn a_tracker_leads_to_the_film(tracker: impl FnOnce(&World, &[SocketAddr]) -> Tracker) {
     let world = World::new();
     let film = Film::single("film.mkv", noise(30, 500_000));
     let seed = Seed::start(&world, &film).await;
-    let tracker = Tracker::http(&world, Ipv4Addr::LOCALHOST.into(), &[seed.address]);
+    let tracker = tracker(&world, &[seed.address]);
     leads_to_the_film(&world, &format!("{}&tr={}", film.magnet(), tracker.url), &film).await;
     // All was there when it ended, a moment ago or long before: that may be told in between.
     let told = tracker.told();
@@ -37,16 +37,13 @@ async fn a_magnet_with_nothing_but_an_http_tracker() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_magnet_with_nothing_but_an_http_tracker() {
+    a_tracker_leads_to_the_film(|world, seeds| Tracker::http(world, Ipv4Addr::LOCALHOST.into(), seeds)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_magnet_with_nothing_but_a_udp_tracker() {
-    let world = World::new();
-    let film = Film::single("film.mkv", noise(31, 500_000));
-    let seed = Seed::start(&world, &film).await;
-    let tracker = Tracker::udp(&world, Ipv4Addr::LOCALHOST.into(), &[seed.address]);
-    leads_to_the_film(&world, &format!("{}&tr={}", film.magnet(), tracker.url), &film).await;
-    let told = tracker.told();
-    assert_eq!(told.first().map(String::as_str), Some("started"));
-    assert_eq!(told.last().map(String::as_str), Some("stopped"), "{told:?}");
-    seed.stop().await;
+    a_tracker_leads_to_the_film(|world, seeds| Tracker::udp(world, Ipv4Addr::LOCALHOST.into(), seeds)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,6 +3,8 @@
 mod dht;
 mod finding;
 mod hostile;
+#[path = "../shared/librqbit_seed.rs"]
+mod librqbit_seed;
 mod peer;
 mod privacy;
 mod reading;

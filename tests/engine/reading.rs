@@ -1,12 +1,14 @@
 //! Files of a torrent, read from seeds that are not ours, and from each other.
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use peerflix::read::{Contents, ReadAt, ReadError};
 use peerflix::torrent::{Choice, Options, Phase, Torrent, TorrentError, trace};
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
-use crate::world::{Film, Seed, World, is_same, noise, read_all, soon, whole};
+use crate::peer::{Gate, Manner, Scripted};
+use crate::world::{Film, PIECE_LENGTH, Seed, World, is_same, noise, read_all, soon, until, whole};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_film_is_read_from_a_seed() {
@@ -114,6 +116,71 @@ async fn what_is_on_disk_is_read_without_any_peer() {
     is_same(&whole(&again, 0).await, film.bytes(0));
     assert_eq!(again.statistics().downloaded, 0);
     again.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_on_disk_has_not_been_downloaded_again() {
+    let world = World::new();
+    let film = Film::single("film.mkv", noise(20, 1_500_000));
+    let seed = Seed::start(&world, &film).await;
+    let options = Options { background: false, ..world.options("a", [seed.address]) };
+    let torrent = world.open(&film, options).await;
+    let reader = torrent.reader(0).expect("the film");
+    // Whoever reads near the end is given what comes after, and no more.
+    soon(reader.read_at(1_400_000, 1)).await.expect("a byte");
+    torrent.close().await;
+
+    // With nobody there, nothing comes while we look.
+    let alone = world.open(&film, world.options("a", [])).await;
+    let had = alone.statistics().chosen_had;
+    alone.close().await;
+    assert!((PIECE_LENGTH as u64..1_000_000).contains(&had), "{had} bytes were kept");
+    let again = world.open(&film, world.options("a", [seed.address])).await;
+    is_same(&whole(&again, 0).await, film.bytes(0));
+    assert_eq!(again.statistics().downloaded, 1_500_000 - had);
+    again.close().await;
+    seed.stop().await;
+}
+
+/// The peer sends nothing before both have said what they wait for, and one has left.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_reads_on_while_another_leaves_gets_his_bytes_and_the_other_ones_are_not_fetched() {
+    const PIECES: usize = 20;
+    let world = World::new();
+    let files =
+        [("left.mkv", noise(21, PIECES * PIECE_LENGTH)), ("read.mkv", noise(22, PIECES * PIECE_LENGTH))];
+    let film = Film::several("Show", files);
+    let gate = Gate::new(false);
+    let peer = Scripted::start_at(&world, &film, Manner::Honest, Ipv4Addr::LOCALHOST.into(), &gate);
+    let options = Options {
+        choice: Choice::Named("left.mkv".to_owned()),
+        background: false,
+        ..world.options("a", [peer.address])
+    };
+    let torrent = world.open(&film, options).await;
+    let (left, read) = (torrent.reader(0).expect("a file"), torrent.reader(1).expect("a file"));
+    {
+        let reading = read.read_at(0, 1000);
+        tokio::pin!(reading);
+        {
+            let leaving = left.read_at(0, 1000);
+            tokio::pin!(leaving);
+            assert!(futures_util::poll!(&mut leaving).is_pending());
+            assert!(futures_util::poll!(&mut reading).is_pending());
+            until(|| torrent.statistics().peers == 1).await;
+            assert_eq!(torrent.statistics().stalled_readers, 2);
+        }
+        drop(left);
+        assert_eq!(torrent.statistics().stalled_readers, 1, "the other one still waits");
+        gate.open();
+        is_same(&soon(reading).await.expect("bytes"), &film.bytes(1)[..1000]);
+    }
+    is_same(&soon(read_all(&read, 0)).await.expect("all bytes"), film.bytes(1));
+    let statistics = torrent.statistics();
+    // What was on its way when he left may have come.
+    assert!(statistics.chosen_had <= 2 * PIECE_LENGTH as u64, "{} bytes for nobody", statistics.chosen_had);
+    assert_eq!(statistics.downloaded, film.bytes(1).len() as u64 + statistics.chosen_had);
+    torrent.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

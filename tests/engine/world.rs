@@ -6,11 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use librqbit::{AddTorrent, AddTorrentOptions, ListenerMode, ListenerOptions, Session, SessionOptions};
+use librqbit::Session;
 use peerflix::net::{Network, NetworkConfig};
 use peerflix::read::{ReadAt, ReadError};
 use peerflix::source::{self, InfoHash, Metainfo, Source};
 use peerflix::torrent::{Options, Torrent};
+
+use crate::librqbit_seed;
 
 pub const PIECE_LENGTH: usize = 64 * 1024;
 
@@ -241,33 +243,8 @@ impl Seed {
     pub async fn start(world: &World, film: &Film) -> Seed {
         let folder = world.folder(&format!("seed of {}", film.info_hash()));
         film.write_to(&folder);
-        let listen = ListenerOptions {
-            mode: ListenerMode::TcpOnly,
-            listen_addr: (Ipv4Addr::LOCALHOST, 0).into(),
-            ipv4_only: true,
-            ..Default::default()
-        };
-        let options = SessionOptions {
-            dht: None,
-            persistence: None,
-            disable_trackers: true,
-            disable_local_service_discovery: true,
-            listen: Some(listen),
-            ipv4_only: true,
-            ..Default::default()
-        };
-        let session = Session::new_with_opts(folder.clone(), options).await.expect("a session");
-        let options = AddTorrentOptions {
-            overwrite: true,
-            output_folder: Some(folder.to_string_lossy().into_owned()),
-            ..Default::default()
-        };
-        let added = session.add_torrent(AddTorrent::from_bytes(film.torrent()), Some(options)).await;
-        let handle = added.expect("added").into_handle().expect("a handle");
-        handle.wait_until_initialized().await.expect("hashed");
-        assert!(handle.stats().finished, "the seed has not all of it");
-        let port = session.listen_addr().expect("it listens").port();
-        Seed { address: (Ipv4Addr::LOCALHOST, port).into(), session }
+        let session = librqbit_seed::start(&folder, film.torrent().into()).await;
+        Seed { address: librqbit_seed::address(&session), session }
     }
 
     /// Its connections end. (Its own `stop` does the same, and then sleeps for a second.)

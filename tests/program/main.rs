@@ -6,6 +6,8 @@ mod crafted;
 mod ending;
 mod films;
 mod inputs;
+#[path = "../shared/librqbit_seed.rs"]
+mod librqbit_seed;
 mod peer;
 mod pipes;
 mod players;

@@ -1,16 +1,15 @@
 //! Torrents, and librqbit's sessions that seed them in this process.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use librqbit::spawn_utils::BlockingSpawner;
-use librqbit::{
-    AddTorrent, AddTorrentOptions, CreateTorrentOptions, ListenerMode, ListenerOptions, Session,
-    SessionOptions, create_torrent,
-};
+use librqbit::{CreateTorrentOptions, Session, create_torrent};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
+
+use crate::librqbit_seed;
 
 /// A torrent of what lies in a folder of its own.
 pub struct Torrent {
@@ -80,14 +79,14 @@ impl Seeds {
     pub fn of(torrent: &Torrent, count: usize) -> Seeds {
         let runtime = runtime();
         let sessions = runtime.block_on(async {
-            futures_util::future::try_join_all((0..count).map(|_| seed(torrent))).await.expect("seeds start")
+            let seeds = (0..count).map(|_| librqbit_seed::start(&torrent.folder, torrent.bytes.clone()));
+            futures_util::future::join_all(seeds).await
         });
         Seeds { sessions, runtime }
     }
 
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        let port = |seed: &Arc<Session>| seed.listen_addr().expect("listens").port();
-        self.sessions.iter().map(|seed| (Ipv4Addr::LOCALHOST, port(seed)).into()).collect()
+        self.sessions.iter().map(|seed| librqbit_seed::address(seed)).collect()
     }
 
     /// `--peer` for each.
@@ -104,32 +103,6 @@ impl Drop for Seeds {
             self.runtime.block_on(seed.stop());
         }
     }
-}
-
-async fn seed(torrent: &Torrent) -> anyhow::Result<Arc<Session>> {
-    let listen = ListenerOptions {
-        mode: ListenerMode::TcpOnly,
-        listen_addr: (Ipv4Addr::LOCALHOST, 0).into(),
-        ipv4_only: true,
-        ..Default::default()
-    };
-    let options = SessionOptions {
-        dht: None,
-        disable_trackers: true,
-        disable_local_service_discovery: true,
-        listen: Some(listen),
-        ipv4_only: true,
-        ..Default::default()
-    };
-    let session = Session::new_with_opts(torrent.folder.clone(), options).await?;
-    let options = AddTorrentOptions {
-        overwrite: true,
-        output_folder: Some(torrent.folder.to_string_lossy().into_owned()),
-        ..Default::default()
-    };
-    let added = session.add_torrent(AddTorrent::from_bytes(torrent.bytes.clone()), Some(options)).await?;
-    added.into_handle().expect("added").wait_until_initialized().await?;
-    Ok(session)
 }
 
 fn runtime() -> Runtime {

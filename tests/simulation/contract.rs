@@ -155,6 +155,7 @@ impl Checked {
             Input::BlockLost { block } => {
                 let at = self.index(*block);
                 self.on_disk[at] = false;
+                self.verifying.remove(block.piece);
             }
             Input::BlockCompared { .. } => {}
             Input::PieceVerified { piece, .. } => {

@@ -13,6 +13,8 @@ pub struct Scenario {
     pub padded: bool,
     /// The share of pieces that an earlier run has left.
     pub had: f64,
+    /// The probability that the disk refuses a block that came.
+    pub loses: f64,
     /// The viewer's line, bytes a second.
     pub line: Option<f64>,
     pub network: Network,
@@ -188,6 +190,7 @@ impl Scenario {
             piece,
             padded: false,
             had: 0.0,
+            loses: 0.0,
             line: None,
             network: Network::Wires,
             groups,

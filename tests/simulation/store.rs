@@ -21,7 +21,11 @@ pub struct Store {
 }
 
 pub enum Hash {
-    Right { lies: Vec<(u32, u32)> },
+    /// Not all of it is there: the disk has refused some, and that has been told.
+    Incomplete,
+    Right {
+        lies: Vec<(u32, u32)>,
+    },
     Wrong,
 }
 
@@ -67,6 +71,9 @@ impl Store {
     pub fn hash(&mut self, piece: PieceIndex) -> Hash {
         let blocks: Vec<_> =
             (0..self.layout.blocks_in(piece)).map(|block| BlockId { piece, block }).collect();
+        if !blocks.iter().all(|block| self.has_block(*block)) {
+            return Hash::Incomplete;
+        }
         let wrong: BTreeSet<u32> = blocks
             .iter()
             .filter(|block| self.blocks.get(block).is_some_and(|content| *content != RIGHT))

@@ -10,6 +10,7 @@ use peerflix::units::Timestamp;
 
 use crate::brain::Mind;
 use crate::contract::Checked;
+use crate::random::Random;
 use crate::store::{Content, Hash, Store};
 
 /// What a player needs to show something, as bench/compare.py has it.
@@ -18,6 +19,9 @@ pub const ASK: u64 = 256 * 1024;
 const READ: u64 = 64 * 1024;
 /// What lies in the sockets between the HTTP service and a player that reads slower than we write.
 pub const SOCKETS: u64 = 1 << 20;
+
+/// Until a disk says that it refuses a block: longer than it takes to say that a block came.
+const LOSS_TAKES: Duration = Duration::from_micros(500);
 
 pub struct Viewer {
     pub scheduler: Checked,
@@ -31,6 +35,9 @@ pub struct Viewer {
     planned: Option<Timestamp>,
     readers: u32,
     compare_takes: Duration,
+    /// The probability that the disk refuses a block.
+    pub loses: f64,
+    dice: Random,
 }
 
 #[derive(Debug)]
@@ -46,6 +53,7 @@ pub enum ViewerEvent {
     Timer,
     Hashed(PieceIndex),
     Compared(BlockId, bool),
+    Lost(BlockId),
     Take(usize, u64),
 }
 
@@ -115,6 +123,8 @@ impl Viewer {
             planned: None,
             readers: 0,
             compare_takes: Duration::from_micros(200),
+            loses: 0.0,
+            dice: Random::new(seed),
         };
         if !had.is_none() {
             viewer.tell(Timestamp::ZERO, Input::PiecesHad { pieces: had });
@@ -154,6 +164,7 @@ impl Viewer {
                 }
             }
             ViewerEvent::Compared(block, differs) => self.tell(now, Input::BlockCompared { block, differs }),
+            ViewerEvent::Lost(block) => self.tell(now, Input::BlockLost { block }),
             ViewerEvent::Hashed(piece) => match self.store.hash(piece) {
                 Hash::Right { lies } => {
                     self.tell(now, Input::PieceVerified { piece, lies });
@@ -163,6 +174,7 @@ impl Viewer {
                     }
                 }
                 Hash::Wrong => self.tell(now, Input::PieceFailed { piece }),
+                Hash::Incomplete => {}
             },
             ViewerEvent::Take(player, generation) => {
                 if self.players[player].generation == generation {
@@ -176,6 +188,10 @@ impl Viewer {
         let wanted = self.scheduler.wants(block);
         self.tell(now, Input::BlockArrived { peer, block });
         if !wanted {
+            return;
+        }
+        if self.loses > 0.0 && self.dice.chance(self.loses) {
+            self.effects.push(Effect::Later(now + LOSS_TAKES, ViewerEvent::Lost(block)));
             return;
         }
         if let Some(differs) = self.store.write(block, content) {

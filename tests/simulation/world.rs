@@ -202,6 +202,7 @@ impl World {
             log,
             scenario: scenario.clone(),
         };
+        world.viewer.loses = world.scenario.loses;
         world.begin();
         world
     }

@@ -55,7 +55,7 @@ fn a_single_file_is_its_own_name() {
     let metainfo = good(info.clone());
     assert_eq!(paths(&metainfo), ["film.mkv"]);
     assert_eq!(metainfo.files[0].span, FileSpan { offset: 0, length: 100_000 });
-    assert!(metainfo.single_file && !metainfo.private);
+    assert!(!metainfo.private);
     assert_eq!(metainfo.layout.pieces(), 4);
     assert_eq!(metainfo.piece_hashes, [7; 80].as_slice());
     assert_eq!(metainfo.info_bytes, info);
@@ -84,7 +84,6 @@ fn several_files_lie_one_after_another_below_the_name() {
     assert_eq!(paths(&metainfo), ["Series/s1/e1.mkv", "Series/empty.nfo", "Series/e2.mkv"]);
     assert_eq!(metainfo.files[1].span, FileSpan { offset: 10, length: 0 });
     assert_eq!(metainfo.files[2].span, FileSpan { offset: 10, length: 20 });
-    assert!(!metainfo.single_file);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The announces to one tracker, over one family of addresses, while it is that tracker's turn.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -11,6 +11,7 @@ use super::super::tracker::udp::UdpTracker;
 use super::super::tracker::{Announce, Answer, Failure, Outcome, Situation, Tracker};
 use super::turns::{Turn, Turns};
 use super::{FAREWELL, Reporter, Stage, WhyOff, stopping};
+use crate::lock::lock;
 use crate::units::Timestamp;
 
 /// How often a tracker's loop looks whether the download is complete, and whether anybody is there.
@@ -43,7 +44,7 @@ impl Table {
     }
 
     pub(super) fn change(&self, change: impl FnOnce(&mut Turns)) {
-        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut turns = lock(&self.turns);
         change(&mut turns);
         let turn = turns.turn();
         self.turn.send_if_modified(|was| std::mem::replace(was, turn) != turn);

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::super::tracker::{Outcome, usable};
 use super::super::{Candidate, Origin};
+use crate::lock::lock;
 use crate::net::Family;
 
 /// Distinct addresses that are remembered of one source; what it finds beyond is passed on all the same.
@@ -203,7 +204,7 @@ impl Board {
     }
 
     fn entries(&self) -> MutexGuard<'_, Vec<Entry>> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.entries)
     }
 }
 

@@ -16,8 +16,8 @@ fn net() -> Arc<Network> {
     Arc::new(Network::new(NetworkConfig::default()).expect("a network"))
 }
 
-fn begin(net: &Arc<Network>, trackers: &[&str]) -> (Discovery, Findings) {
-    let config = DiscoveryConfig {
+fn config(trackers: &[&str]) -> DiscoveryConfig {
+    DiscoveryConfig {
         info_hash: HASH,
         peer_id: *b"-PF0100-abcdefghijkl",
         port: 6881,
@@ -26,9 +26,12 @@ fn begin(net: &Arc<Network>, trackers: &[&str]) -> (Discovery, Findings) {
         private: false,
         dht: None,
         lsd: false,
-    };
+    }
+}
+
+fn begin(net: &Arc<Network>, trackers: &[&str]) -> (Discovery, Findings) {
     start(
-        config,
+        config(trackers),
         net.clone(),
         Arc::new(|| Situation { progress: Progress { uploaded: 1, downloaded: 2, left: 3 }, alone: false }),
     )
@@ -224,6 +227,74 @@ async fn why_a_tracker_gave_nothing_is_kept() {
         let report = discovery.reports().remove(0);
         assert_eq!((report.asked, report.answered, report.found), (1, 0, 0));
     }
+}
+
+const NOBODY: &str = "d8:intervali1800e5:peers0:e";
+
+fn answered(body: &str) -> String {
+    format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
+}
+
+/// A web server that gives this answer to whatever it is asked, and tells the paths.
+async fn web_server(net: &Network, answer: String) -> (String, mpsc::UnboundedReceiver<String>) {
+    let listener = net.tcp_listen((Ipv4Addr::LOCALHOST, 0).into()).expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("bound"));
+    let (told, paths) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let mut request = vec![0; 4096];
+            let length = client.read(&mut request).await.unwrap_or(0);
+            let request = String::from_utf8_lossy(&request[..length]).into_owned();
+            let path = request.split([' ', '?']).nth(1).unwrap_or_default();
+            let _ = told.send(path.to_owned());
+            let _ = client.write_all(answer.as_bytes()).await;
+        }
+    });
+    (url, paths)
+}
+
+#[tokio::test]
+async fn what_a_stranger_named_asks_nothing_near_but_a_tracker() {
+    let net = net();
+    let (router, mut asked) = web_server(&net, answered(NOBODY)).await;
+    let elsewhere = format!(
+        "HTTP/1.1 302 Found\r\nLocation: {router}/announce\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    );
+    let (leading, mut led) = web_server(&net, elsewhere).await;
+    for url in [
+        format!("{router}/reboot"),
+        format!("{router}/reboot.cgi/announce"),
+        format!("{router}/%2e%2e/reboot%3b/announce"),
+        format!("{leading}/announce"),
+    ] {
+        let (discovery, _candidates) = begin(&net, &[&url]);
+        let refused = outcome(&discovery).await;
+        assert!(matches!(refused, Outcome::Failed(Failure::Near { .. })), "{url}: {refused:?}");
+        let wait = async {
+            while discovery.reports()[0].doing != Doing::Off(WhyOff::Hopeless) {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, wait).await.expect("in time");
+    }
+    assert_eq!(led.recv().await.as_deref(), Some("/announce"));
+    for url in [format!("{router}/announce.php"), format!("{router}/a-passkey/announce?more")] {
+        let (discovery, _candidates) = begin(&net, &[&url]);
+        assert!(matches!(outcome(&discovery).await, Outcome::Answered { .. }), "{url}");
+    }
+    assert_eq!(asked.recv().await.as_deref(), Some("/announce.php"), "and nothing before");
+    assert_eq!(asked.recv().await.as_deref(), Some("/a-passkey/announce"));
+}
+
+#[tokio::test]
+async fn what_the_user_named_may_be_anywhere() {
+    let net = net();
+    let (own, mut asked) = web_server(&net, answered(NOBODY)).await;
+    let url = format!("{own}/my/own.tracker");
+    let config = DiscoveryConfig { more_trackers: vec![url.clone()], ..config(&[&url]) };
+    let (discovery, _candidates) = start(config, net, Arc::new(Situation::default));
+    assert!(matches!(outcome(&discovery).await, Outcome::Answered { .. }));
+    assert_eq!(asked.recv().await.as_deref(), Some("/my/own.tracker"));
 }
 
 #[tokio::test]

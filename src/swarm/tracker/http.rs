@@ -9,7 +9,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use url::Url;
 
 use super::{Announce, Answer, Event, Failure, Identity, MOST_PEERS, Retry, text, usable};
-use crate::net::{Family, FetchError, Network, read_body};
+use crate::net::{Family, FetchError, Network, Reach, read_body};
 use crate::source::{Dict, Value, parse_bencode};
 
 /// A tracker that takes longer is of no use.
@@ -25,6 +25,8 @@ pub struct HttpTracker {
     pub url: Url,
     pub family: Family,
     pub identity: Identity,
+    /// The user named it; otherwise whoever made the torrent or the magnet did.
+    pub is_users: bool,
 }
 
 impl HttpTracker {
@@ -36,8 +38,18 @@ impl HttpTracker {
         }
     }
 
+    /// A stranger's tracker may be on this computer or its network (people run their own), but then it must look like one:
+    /// whoever makes a magnet is not to have us ask a router or a program here for a path of his choice.
+    fn reach(&self) -> Reach {
+        match (self.is_users, is_announce(&self.url)) {
+            (true, _) => Reach::Anywhere,
+            (false, true) => Reach::NoRedirectNear,
+            (false, false) => Reach::Far,
+        }
+    }
+
     async fn ask(&self, url: Url) -> Result<Answer, Failure> {
-        let response = self.net.fetch(url, Some(self.family)).await.map_err(failure_of)?;
+        let response = self.net.fetch(url, Some(self.family), self.reach()).await.map_err(failure_of)?;
         let status = response.status();
         let body = read_body(response, LONGEST_ANSWER).await.map_err(failure_of)?;
         match parse_answer(&body) {
@@ -49,10 +61,21 @@ impl HttpTracker {
     }
 }
 
+/// True if the path is that of trackers: `announce` last, with or without more (`announce.php`), after nothing but plain
+/// words (a passkey). No `.` among these: `/reboot.cgi/announce` is `reboot.cgi`.
+fn is_announce(url: &Url) -> bool {
+    let Some(mut segments) = url.path_segments() else { return false };
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    let last = segments.next_back();
+    last.is_some_and(|last| last.starts_with("announce") && last.chars().all(|c| is_plain(c) || c == '.'))
+        && segments.all(|segment| segment.chars().all(is_plain))
+}
+
 fn failure_of(error: FetchError) -> Failure {
     match error {
         FetchError::NoSuchName { .. } => Failure::DnsFailed,
         FetchError::NoAddress { family, .. } => Failure::NoAddress(family),
+        FetchError::Near { host } => Failure::Near { host },
         FetchError::Refused => Failure::Refused,
         FetchError::Timeout => Failure::Timeout,
         FetchError::TooLong { .. } => Failure::BadReply("it is endless".to_owned()),

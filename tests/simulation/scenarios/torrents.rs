@@ -108,6 +108,11 @@ fn resume_with_everything_had() -> Scenario {
     Scenario { had: 1.0, ..Scenario::new("", FILM, MIB, swarm(), steps) }
 }
 
+/// One block in a thousand never gets there: it is asked for again, and nobody is blamed.
+fn the_disk_refuses_blocks() -> Scenario {
+    Scenario { loses: 0.001, ..Scenario::new("", FILM, MIB, swarm(), visit()) }
+}
+
 /// 64 GB, as large as a Blu-ray.
 fn a_torrent_of_64_gb() -> Scenario {
     Scenario::new("", 64_000_000_000, MIB, swarm(), visit())
@@ -126,5 +131,6 @@ tell!(
     the_rest_of_the_torrent_is_not_wanted,
     resume_with_most_pieces_had,
     resume_with_everything_had,
+    the_disk_refuses_blocks,
     a_torrent_of_64_gb,
 );
