@@ -14,6 +14,7 @@ mod driver;
 mod meter;
 mod open;
 mod reader;
+mod recording;
 mod session;
 pub mod trace;
 mod uploads;

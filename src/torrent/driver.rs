@@ -3,7 +3,6 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
-use std::io::{BufWriter, Write};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -19,6 +18,7 @@ use tokio::time::Sleep;
 use tracing::{debug, warn};
 
 use super::door::{OpenReader, overlap};
+use super::recording::Recording;
 use super::session::{Numbers, Opened, Session};
 use super::trace;
 use super::uploads::{Uploads, Wanted};
@@ -75,7 +75,7 @@ pub(super) struct Driver {
     held_until: Timestamp,
     readers: Vec<Followed>,
     readers_generation: u64,
-    trace: Option<Trace>,
+    trace: Option<Recording>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -131,7 +131,7 @@ impl Driver {
             held_until: Timestamp::ZERO,
             readers: Vec::new(),
             readers_generation: 0,
-            trace: trace.map(|file| Trace::new(file, &head)),
+            trace: trace.map(|file| Recording::new(file, &head)),
             session,
             opened,
             swarm,
@@ -478,42 +478,5 @@ impl Driver {
 async fn written(writing: &mut Option<Writing>) {
     if let Some(writing) = writing {
         (&mut writing.write).await;
-    }
-}
-
-/// The file of `--trace`. When it cannot be written any more, it ends there, and the film goes on.
-struct Trace {
-    file: Option<BufWriter<File>>,
-    line: String,
-}
-
-impl Trace {
-    fn new(file: File, head: &trace::Head) -> Self {
-        let mut trace =
-            Trace { file: Some(BufWriter::with_capacity(256 * 1024, file)), line: trace::write_head(head) };
-        trace.put();
-        trace
-    }
-
-    fn write(&mut self, now: Timestamp, input: &Input) {
-        trace::write_input(&mut self.line, now, input);
-        self.put();
-    }
-
-    fn put(&mut self) {
-        self.keep(|trace, file| file.write_all(trace.as_bytes()));
-        self.line.clear();
-    }
-
-    fn flush(&mut self) {
-        self.keep(|_, file| file.flush());
-    }
-
-    fn keep(&mut self, write: impl FnOnce(&str, &mut BufWriter<File>) -> std::io::Result<()>) {
-        let Some(file) = &mut self.file else { return };
-        if let Err(cause) = write(&self.line, file) {
-            warn!("the trace ends here: {cause}");
-            self.file = None;
-        }
     }
 }
