@@ -13,6 +13,7 @@ use super::report;
 use crate::cli::ServerFlags;
 use crate::http::{self, Server, ServerConfig};
 use crate::net::{Network, NetworkConfig};
+use crate::player::Player;
 use crate::read::{Contents, Files, ReadError};
 use crate::source::Source;
 use crate::torrent::{Options, Torrent};
@@ -29,6 +30,8 @@ pub(super) struct Session {
     ending: Ending,
     torrent: Option<Torrent>,
     server: Option<Server>,
+    /// A player that runs and is to end with all the rest.
+    player: Option<Player>,
     /// What the user has been told that the disk refuses.
     trouble: Option<String>,
 }
@@ -44,6 +47,7 @@ impl Session {
             ending,
             torrent: None,
             server: None,
+            player: None,
             trouble: None,
         })
     }
@@ -154,12 +158,18 @@ impl Session {
         self.screen.show(&view);
     }
 
-    /// Tells peers, saves what is to be saved, gives the terminal back.
+    /// The player ends when this closes.
+    pub(super) fn ends_with(&mut self, player: Player) {
+        self.player = Some(player);
+    }
+
+    /// Ends the player, tells peers, saves what is to be saved, gives the terminal back.
     pub(super) async fn close(mut self) {
         self.screen.close();
         self.late.fail(ReadError::Closed);
         let server = self.server.take();
         let torrent = self.torrent.take();
+        let player = self.player.take();
         let closing = async {
             tokio::join!(
                 async {
@@ -170,6 +180,11 @@ impl Session {
                 async {
                     if let Some(torrent) = torrent {
                         torrent.close().await;
+                    }
+                },
+                async {
+                    if let Some(player) = player {
+                        player.end().await;
                     }
                 }
             )

@@ -115,7 +115,7 @@ pub(super) async fn play(
     let launch = Launch { url, title: Some(title), on_top: !flags.not_on_top, extra: flags.extra.clone() };
     let mut player = player::start(&player, &launch, &Environment::here()).await.or_exit(Exit::Player)?;
     let Some(ended) = session.attend(player.wait()).await else {
-        player.end().await;
+        session.ends_with(player);
         return Ok(Exit::Success);
     };
     let trouble = match ended {
