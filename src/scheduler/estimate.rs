@@ -5,6 +5,9 @@ use std::time::Duration;
 use crate::layout::BLOCK;
 use crate::units::{ByteRate, ByteSize, Timestamp};
 
+/// A queue that is shorter than this spares no viewer anything that could be noticed, and at a peer nearby has us wake up for
+/// each single block.
+pub(super) const BREATH: Duration = Duration::from_millis(5);
 /// A rate to try a peer with before it has sent anything: half of a common home line's upload.
 const FRESH_RATE: f64 = 512.0 * 1024.0;
 /// What that is worth, in bytes: the first answer moves it, and does not make it.
@@ -64,7 +67,7 @@ impl Estimate {
     fn reckon(&mut self) {
         let block_time = ByteSize(u64::from(BLOCK)) / self.rate();
         let own = Duration::from_secs_f64(self.own.min(block_time.as_secs_f64()));
-        let on_the_way = self.rate().over(self.latency).0.div_ceil(u64::from(BLOCK)) as u32;
+        let on_the_way = self.rate().over(self.latency.max(BREATH)).0.div_ceil(u64::from(BLOCK)) as u32;
         self.reckoned = Reckoned { block_time, own_block_time: own, on_the_way };
     }
 
@@ -82,7 +85,7 @@ impl Estimate {
         self.reckoned.block_time
     }
 
-    /// How many blocks it sends in one latency.
+    /// How many blocks it sends in one latency, or in a [`BREATH`].
     pub(super) fn on_the_way(&self) -> u32 {
         self.reckoned.on_the_way
     }

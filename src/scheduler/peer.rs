@@ -275,6 +275,18 @@ mod tests {
     }
 
     #[test]
+    fn a_fast_peer_nearby_is_not_asked_for_single_blocks() {
+        let mut peer = Peer::new(PeerId(1), Some(Duration::from_micros(200)), 1);
+        peer.choking = false;
+        for n in 0..64 {
+            peer.ask(at(u64::from(n)), block(n), true);
+            peer.on_answer(at(u64::from(n) + 1), block(n), BLOCK);
+        }
+        // A block in 0.8 ms, for 5 ms.
+        assert_eq!(peer.longest_queue(), 7 + SPARE);
+    }
+
+    #[test]
     fn each_block_in_the_queue_makes_the_next_one_later() {
         let mut peer = steady_peer();
         let alone = peer.soonest(at(300));

@@ -6,6 +6,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::Duration;
 
+use super::estimate::BREATH;
 use super::line::MOST_SERVICE;
 use super::peer::Peer;
 use super::progress::Progress;
@@ -259,7 +260,7 @@ impl Scheduler {
             weight += rate;
         }
         if weight > 0.0 {
-            self.round_trip = Duration::from_secs_f64((sum / weight).clamp(0.001, 5.0));
+            self.round_trip = Duration::from_secs_f64((sum / weight).clamp(BREATH.as_secs_f64(), 5.0));
         }
     }
 }
