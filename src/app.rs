@@ -41,10 +41,21 @@ pub fn run(cli: Cli) -> Exit {
     match done {
         Ok(exit) => exit,
         Err(failure) => {
-            let _ = writeln!(std::io::stderr().lock(), "peerflix: {:#}", failure.error);
+            let _ = writeln!(std::io::stderr().lock(), "peerflix: {}", sentence(&failure.error));
             failure.exit
         }
     }
+}
+
+/// The error with its causes, less those that it tells already.
+fn sentence(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }
 
 fn generate(what: &cli::Generate) -> Result<Exit, Failure> {
@@ -87,4 +98,18 @@ fn trace_to_stderr(verbose: u8) {
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(otherwise));
     // Fails only where an embedding program has a subscriber already; then that one is used.
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let cause = || std::io::Error::other("no such device");
+        let told = anyhow::Error::new(cause()).context("cannot listen: no such device");
+        assert_eq!(sentence(&told), "cannot listen: no such device");
+        let untold = anyhow::Error::new(cause()).context("cannot listen");
+        assert_eq!(sentence(&untold), "cannot listen: no such device");
+    }
 }

@@ -19,7 +19,7 @@ pub(crate) const EXAMPLES: &str = "  peerflix 'magnet:?xt=urn:btih:…' --vlc   
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 ended as asked, 1 failed, 2 wrong usage, 3 not a torrent, 4 no such file in it,
-5 no player, 6 cannot listen, 7 disk trouble, 130 interrupted.";
+5 no player, or it failed, 6 cannot listen, 7 disk trouble, 130 interrupted before it was done.";
 
 /// Type a magnet link, watch the film.
 ///

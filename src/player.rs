@@ -10,13 +10,19 @@ use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
+use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
+use tokio::task::JoinHandle;
 
 pub use self::command::{CommandLine, command_line};
 pub use self::find::{Environment, System, installed};
 
 /// How long a player that was asked to end may take before it is made to.
 const PATIENCE: Duration = Duration::from_millis(300);
+/// How much of what a player complains of is kept: its end.
+const WORDS: usize = 2048;
+/// How long its last words are waited for: what it has started itself may hold the pipe open.
+const WORDS_PATIENCE: Duration = Duration::from_millis(100);
 
 /// Which player.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,9 +108,12 @@ pub struct Player {
     name: String,
     /// `None` for the desktop's: it is not ours.
     child: Option<Child>,
+    /// What it writes to standard error.
+    words: Option<JoinHandle<String>>,
 }
 
-/// Starts a player. Its input and output are nothing, so that it neither takes the keys nor draws over the screen.
+/// Starts a player. Its input and output are nothing, so that it neither takes the keys nor draws over the screen; the end of
+/// what it complains of is kept.
 ///
 /// To be called within a tokio runtime.
 pub async fn start(
@@ -115,7 +124,7 @@ pub async fn start(
     let name = choice.name().to_owned();
     if *choice == Choice::Open {
         open(launch.url.clone()).await?;
-        return Ok(Player { name, child: None });
+        return Ok(Player { name, child: None, words: None });
     }
     let CommandLine { program, arguments } = command_line(choice, launch, environment)?;
     let mut command = Command::new(&program);
@@ -123,10 +132,24 @@ pub async fn start(
         .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
+        .stderr(Stdio::piped())
         .kill_on_drop(true);
-    let child = command.spawn().map_err(|source| PlayerError::NotStarted { program, source })?;
-    Ok(Player { name, child: Some(child) })
+    let mut child = command.spawn().map_err(|source| PlayerError::NotStarted { program, source })?;
+    let words = child.stderr.take().map(|stderr| tokio::spawn(listen(stderr)));
+    Ok(Player { name, child: Some(child), words })
+}
+
+/// Reads all there is, and gives the last line of it, without what would move a terminal's cursor.
+async fn listen(mut stderr: impl AsyncRead + Unpin) -> String {
+    let mut end = Vec::new();
+    let mut some = [0; 1024];
+    while let Ok(length @ 1..) = stderr.read(&mut some).await {
+        end.extend_from_slice(some.get(..length).unwrap_or_default());
+        end.drain(..end.len().saturating_sub(WORDS));
+    }
+    let text = String::from_utf8_lossy(&end);
+    let last = text.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or_default();
+    last.chars().filter(|c| !c.is_control()).take(200).collect()
 }
 
 /// The desktop is asked on another thread: it takes its time to say no.
@@ -148,6 +171,15 @@ impl Player {
         match &mut self.child {
             Some(child) => child.wait().await,
             None => std::future::pending().await,
+        }
+    }
+
+    /// The last line that it wrote to standard error; nothing if there was none. To be called once it has ended.
+    pub async fn last_words(&mut self) -> String {
+        let Some(words) = self.words.take() else { return String::new() };
+        match tokio::time::timeout(WORDS_PATIENCE, words).await {
+            Ok(Ok(words)) => words,
+            _ => String::new(),
         }
     }
 
@@ -217,6 +249,21 @@ mod tests {
         async fn a_player_has_no_keys_and_no_screen() {
             let mut player = shell("read line || test ! -t 1 -a ! -t 2").await;
             assert!(player.wait().await.expect("it can be waited for").success());
+        }
+
+        #[tokio::test]
+        async fn the_last_words_of_a_player_are_kept_and_harmless() {
+            let mut player = shell(r#"echo first >&2; printf "\033[2Jnot as root\n\n" >&2; exit 1"#).await;
+            assert!(!player.wait().await.expect("it can be waited for").success());
+            assert_eq!(player.last_words().await, "[2Jnot as root");
+            assert_eq!(player.last_words().await, "");
+        }
+
+        #[tokio::test]
+        async fn a_player_that_complains_without_end_costs_no_memory() {
+            let mut player = shell(r#"yes complaint | head -c 10000000 >&2"#).await;
+            assert!(player.wait().await.expect("it can be waited for").success());
+            assert!(player.last_words().await.len() < WORDS);
         }
 
         #[tokio::test]

@@ -15,7 +15,7 @@ pub enum Exit {
     Source = 3,
     /// No such file in the torrent.
     Choice = 4,
-    /// Player not installed, or not to be started.
+    /// Player not installed, not to be started, or ended with an error.
     Player = 5,
     /// The address cannot be listened on.
     Address = 6,

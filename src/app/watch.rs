@@ -50,25 +50,18 @@ async fn stream(
         true => None,
         false => Some(session.listen(&flags.server).await?),
     };
-    // Ctrl-C is how one stops watching; but a list or a pipe that was cut short is not what was asked for.
-    let interrupted = if url.is_some() { Exit::Success } else { Exit::Interrupted };
-
     let net = session.net.clone();
     let cache = options.metadata_cache();
     let typed = flags.torrent.as_deref().unwrap_or_default();
     let glance = if Path::new(typed).is_file() { GLANCE_AT_A_FILE } else { GLANCE };
     let mut resolving = pin!(source::resolve(typed, &net, &cache));
-    let source = match tokio::time::timeout(glance, &mut resolving).await {
-        Ok(source) => {
-            let source = source.or_exit(Exit::Source)?;
-            tell_url(session, url.as_deref(), flags.quiet, player.is_some());
-            source
-        }
+    let (source, is_told) = match tokio::time::timeout(glance, &mut resolving).await {
+        Ok(source) => (source.or_exit(Exit::Source)?, false),
         Err(_) => {
             tell_url(session, url.as_deref(), flags.quiet, player.is_some());
             match session.attend(resolving).await {
-                Some(source) => source.or_exit(Exit::Source)?,
-                None => return Ok(interrupted),
+                Some(source) => (source.or_exit(Exit::Source)?, true),
+                None => return Ok(Exit::Interrupted),
             }
         }
     };
@@ -77,15 +70,22 @@ async fn stream(
         return list(metainfo_files(metainfo));
     }
     session.open(source, options).await?;
-    let Some(files) = session.files().await? else { return Ok(interrupted) };
+    if !is_told {
+        // Not before: a folder that cannot be used, or is another's, should not first look right either.
+        tell_url(session, url.as_deref(), flags.quiet, player.is_some());
+    }
     if flags.choose.list {
+        let Some(files) = session.files().await? else { return Ok(Exit::Interrupted) };
         return list(files.files.iter().map(|file| (file.path.clone(), file.length)));
     }
+    // Ctrl-C is how one stops watching; but whoever has seen nothing yet, or only a part of what a pipe was to bring, has
+    // not got what was asked for.
+    let Some(files) = session.files().await? else { return Ok(Exit::Interrupted) };
 
     let Some(url) = url else {
         let file = open_chosen(&session.late, &files)?;
         return match session.attend(pipe::to_stdout(file)).await {
-            None => Ok(interrupted),
+            None => Ok(Exit::Interrupted),
             Some(Ok(())) => Ok(Exit::Success),
             Some(Err(PipeError::Read(error))) => Err(error).or_exit(Exit::Failure),
             Some(Err(error)) => Err(error).or_exit(Exit::Failure),
@@ -121,7 +121,11 @@ pub(super) async fn play(
     let trouble = match ended {
         Ok(status) if status.success() => None,
         // Its output is not shown, so this is all that a viewer learns of a player that did not even begin.
-        Ok(status) => Some(format!("{} ended with an error ({status})", player.name())),
+        Ok(status) => {
+            let words = player.last_words().await;
+            let words = if words.is_empty() { words } else { format!(": {words}") };
+            Some(format!("{} ended with an error ({status}){words}", player.name()))
+        }
         Err(error) => Some(format!("{} cannot be waited for: {error}", player.name())),
     };
     if flags.no_quit {
@@ -151,6 +155,12 @@ pub(super) fn chosen_player(flags: &PlayerFlags) -> Result<Option<player::Choice
         player::Choice::Command(command.clone())
     } else if flags.open {
         player::Choice::Open
+    } else if let Some(first) = flags.extra.first() {
+        let first = first.to_string_lossy();
+        let error = anyhow::anyhow!(
+            "what follows -- goes to a player, and none is chosen to take {first}: add --mpv or --vlc"
+        );
+        return Err(error).or_exit(Exit::Usage);
     } else {
         return Ok(None);
     };
