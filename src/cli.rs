@@ -106,6 +106,9 @@ pub struct Watch {
     pub swarm: SwarmFlags,
 
     /// Keep the film in this folder, under the torrent's own names [default: the user's cache folder]
+    ///
+    /// Pieces do not end where files do: the beginning or the end of a neighbouring file comes along, under its own name
+    /// too. What peerflix must remember is beside it, in a folder whose name begins with .peerflix.
     #[arg(short = 'f', long, value_name = "DIR", help_heading = "Disk")]
     pub path: Option<PathBuf>,
     /// Fetch only what is watched, not the rest of the file in the background
@@ -166,7 +169,7 @@ pub struct PlayerFlags {
 #[command(next_help_heading = "Choosing")]
 pub struct ChooseFlags {
     /// Print the files and end
-    #[arg(short, long)]
+    #[arg(short, long, conflicts_with_all = ["index", "file"])]
     pub list: bool,
     /// Take this file, by its number in --list [default: the largest film, else the largest file]
     #[arg(short, long, value_name = "N", conflicts_with = "file")]

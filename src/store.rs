@@ -114,7 +114,7 @@ pub enum StoreEvent {
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     #[error(
-        "another peerflix is at work on this torrent (it holds {}); end that one, or give this one a folder of its own with --path",
+        "another peerflix is at work on this torrent (it holds {}); the URL that it prints serves every file of it; or end that one, or give this one a folder of its own with --path",
         lock.display()
     )]
     Busy { lock: PathBuf },
