@@ -195,8 +195,8 @@ pub struct ServerFlags {
 pub struct SwarmFlags {
     /// Ask these trackers too (again, or with commas, for more)
     ///
-    /// They may be anywhere. Those that a magnet or a torrent names may be on this computer or its network only if their
-    /// path ends in /announce.
+    /// They may be anywhere. Those that a magnet or a torrent names may be on this computer or its network only if they
+    /// are udp, or the last part of their path begins with announce.
     #[arg(long, value_name = "URL", value_delimiter = ',')]
     pub trackers: Vec<String>,
     /// Begin with this peer (again, or with commas, for more)

@@ -81,6 +81,8 @@ pub enum FetchError {
     NoAddress { host: String, family: Family },
     #[error("{host} is this computer, or on its network, where no stranger's address may lead")]
     Near { host: String },
+    #[error("it leads to {host}, which is this computer, or on its network")]
+    LeadsNear { host: String },
     #[error("the connection was refused")]
     Refused,
     #[error("there was no answer in time")]
@@ -163,12 +165,20 @@ impl Network {
                 Reach::NoRedirectNear => redirects > 0,
                 Reach::Far => true,
             };
+            let near = |host| match redirects {
+                0 => FetchError::Near { host },
+                _ => FetchError::LeadsNear { host },
+            };
             if far && let Some(host) = near_literal(&url) {
-                return Err(FetchError::Near { host });
+                return Err(near(host));
             }
             let kind = ClientKind { tls: url.scheme() == "https", family, direct: is_here(&url), far };
             let client = self.client_in_passing(kind).await?;
-            let response = client.get(url.clone()).send().await.map_err(|error| FetchError::of(&error))?;
+            let response =
+                client.get(url.clone()).send().await.map_err(|error| match FetchError::of(&error) {
+                    FetchError::Near { host } => near(host),
+                    other => other,
+                })?;
             if !response.status().is_redirection() {
                 return Ok(response);
             }
@@ -438,13 +448,15 @@ mod tests {
         assert_eq!(canonical(incoming.expect("accepted").1).ip(), Ipv4Addr::LOCALHOST);
     }
 
+    fn closed_port(net: &Network) -> u16 {
+        let listener = net.tcp_listen((Ipv4Addr::LOCALHOST, 0).into()).expect("a free port");
+        listener.local_addr().expect("bound").port()
+    }
+
     #[tokio::test]
     async fn a_closed_port_refuses() {
         let net = network();
-        let port = {
-            let listener = net.tcp_listen((Ipv4Addr::LOCALHOST, 0).into()).expect("a free port");
-            listener.local_addr().expect("bound").port()
-        };
+        let port = closed_port(&net);
         let error = net.tcp_connect((Ipv4Addr::LOCALHOST, port).into()).await.expect_err("nobody there");
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
         let url = Url::parse(&format!("http://127.0.0.1:{port}/")).expect("a URL");
@@ -454,13 +466,13 @@ mod tests {
     #[tokio::test]
     async fn what_a_stranger_named_leads_to_nothing_near() {
         let net = network();
-        // Nobody listens there: whoever tries is refused.
-        for near in ["http://127.0.0.1:1/", "http://localhost:1/", "http://[::1]:1/", "http://0x7f.1:1/"] {
-            let url = Url::parse(near).expect("a URL");
+        let port = closed_port(&net);
+        for near in ["127.0.0.1", "localhost", "[::1]", "0x7f.1"] {
+            let url = Url::parse(&format!("http://{near}:{port}/")).expect("a URL");
             let far = net.fetch(url.clone(), None, Reach::Far).await.map(|answer| answer.status());
             assert!(matches!(far, Err(FetchError::Near { .. })), "{near}: {far:?}");
         }
-        let url = Url::parse("http://localhost:1/").expect("a URL");
+        let url = Url::parse(&format!("http://localhost:{port}/")).expect("a URL");
         let near = net.fetch(url, Some(Family::V4), Reach::NoRedirectNear).await;
         assert!(matches!(near, Err(FetchError::Refused)), "{near:?}");
     }

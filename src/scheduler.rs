@@ -590,6 +590,7 @@ impl Scheduler {
         }
         if waiting && (jumped || !before.1 || before.0 != after.0) {
             self.make_way(now);
+            self.late_again_at = now;
         }
     }
 

@@ -75,7 +75,7 @@ async fn run(
     let cached = options.metadata_cache();
     let source = source::resolve(&swarm.magnet, &session.net, &cached).await.or_exit(Exit::Failure)?;
     session.open(source, options).await?;
-    let Some(files) = session.files().await? else { return Ok(Exit::Success) };
+    let Some(files) = session.files().await? else { return Ok(Exit::Interrupted) };
     session.warm_up(&files);
     let metadata = begun.elapsed();
 

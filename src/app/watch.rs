@@ -74,13 +74,12 @@ async fn stream(
         // Not before: a folder that cannot be used, or is another's, should not first look right either.
         tell_url(session, url.as_deref(), flags.quiet, player.is_some());
     }
-    if flags.choose.list {
-        let Some(files) = session.files().await? else { return Ok(Exit::Interrupted) };
-        return list(files.files.iter().map(|file| (file.path.clone(), file.length)));
-    }
     // Ctrl-C is how one stops watching; but whoever has seen nothing yet, or only a part of what a pipe was to bring, has
     // not got what was asked for.
     let Some(files) = session.files().await? else { return Ok(Exit::Interrupted) };
+    if flags.choose.list {
+        return list(files.files.iter().map(|file| (file.path.clone(), file.length)));
+    }
 
     let Some(url) = url else {
         let file = open_chosen(&session.late, &files)?;

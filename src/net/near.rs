@@ -16,6 +16,23 @@ pub enum Reach {
     Far,
 }
 
+impl Reach {
+    /// For a URL that the user typed: one that is near by its looks may lead anywhere near, as people's own indexers do; one
+    /// that is not has no business there.
+    pub fn of_typed(url: &Url) -> Reach {
+        let is_near = match url.host() {
+            Some(Host::Domain(name)) => {
+                let name = name.trim_end_matches('.').to_ascii_lowercase();
+                let last = name.rsplit('.').next().unwrap_or_default();
+                last == name || matches!(last, "local" | "localhost" | "lan" | "home" | "internal" | "arpa")
+            }
+            Some(_) => near_literal(url).is_some(),
+            None => false,
+        };
+        if is_near { Reach::Anywhere } else { Reach::NoRedirectNear }
+    }
+}
+
 /// True for what means another machine to everybody: this computer, private networks, carriers' (RFC 6598). A stranger
 /// from outside who names them wants us to knock at our own doors.
 pub fn is_local(ip: IpAddr) -> bool {
@@ -59,6 +76,23 @@ pub(super) fn proxies() -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_typed_may_lead_near_if_it_looks_near() {
+        let reach = |url: &str| Reach::of_typed(&Url::parse(url).expect("a URL"));
+        for near in [
+            "http://nas/",
+            "http://localhost:9117/dl",
+            "http://192.168.1.2/",
+            "http://box.LAN./",
+            "http://[::1]/",
+        ] {
+            assert_eq!(reach(near), Reach::Anywhere, "{near}");
+        }
+        for far in ["http://example.org/", "https://9.9.9.9/a.torrent", "http://local.example.org/"] {
+            assert_eq!(reach(far), Reach::NoRedirectNear, "{far}");
+        }
+    }
 
     #[test]
     fn near_is_what_every_network_has_of_its_own() {

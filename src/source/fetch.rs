@@ -37,7 +37,8 @@ pub enum Fetched {
 pub async fn fetch(url: Url, net: &Network, limits: Limits) -> Result<Fetched, SourceError> {
     let told = shown(&url);
     let attempt = async {
-        let response = net.fetch(url, None, Reach::Anywhere).await?;
+        let reach = Reach::of_typed(&url);
+        let response = net.fetch(url, None, reach).await?;
         let status = response.status();
         if !status.is_success() {
             return Ok(Err(status.as_u16()));

@@ -75,14 +75,26 @@ pub(super) fn run(shared: &Shared) {
     }
 }
 
-/// Memory of this length: that of the last answer, if whoever asked for it has let it go. Whoever reads a film to its end
-/// would otherwise have each byte of it set to zero first.
+/// Memory of this length: that of the last answer, if it is just as long and whoever asked for it has let it go. Whoever
+/// reads a film to its end would otherwise have each byte of it set to zero first. Never a part of a longer one: a block on
+/// its slow way to a peer would hold all of that.
 fn room(last: Bytes, length: usize) -> BytesMut {
     match last.try_into_mut() {
-        Ok(mut again) if again.len() >= length => {
-            again.truncate(length);
-            again
-        }
+        Ok(again) if again.len() == length => again,
         _ => BytesMut::zeroed(length),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_used_again_where_nobody_holds_it_and_it_fits() {
+        let last = Bytes::from(vec![1; 1000]);
+        let held = last.clone();
+        assert_eq!(room(last, 1000)[..], [0; 1000], "somebody may still read the last answer");
+        assert_eq!(room(held, 1000)[..], [1; 1000]);
+        assert!(room(Bytes::from(vec![1; 1000]), 10).capacity() < 1000);
     }
 }

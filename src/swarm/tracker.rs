@@ -100,9 +100,11 @@ pub enum Failure {
     #[error("it has no {0} address")]
     NoAddress(Family),
     #[error(
-        "{host} is this computer, or on its network: only --trackers may lead there, or a path that ends in /announce"
+        "{host} is this computer, or on its network: only --trackers may lead there, or a path whose last part begins with announce"
     )]
     Near { host: String },
+    #[error("it leads to {host}, which is this computer, or on its network")]
+    LeadsNear { host: String },
     #[error("it refused the connection")]
     Refused,
     #[error("it cannot be reached: {0}")]
@@ -189,7 +191,7 @@ pub struct Tracker {
     /// While we are alone it is asked again then, if that is sooner; `None` unless its last answer named somebody.
     alone_at: Option<Timestamp>,
     alone: bool,
-    /// Announces in a row that were made because we were alone.
+    /// Announces in a row that were made while we were alone.
     made_alone: u32,
     tracker_id: Option<Vec<u8>>,
     /// Once stopped: not to be asked again before.
@@ -265,13 +267,12 @@ impl Tracker {
                     self.tracker_id.clone_from(&answer.tracker_id);
                 }
                 let wait = self.wait_after(answer);
-                self.alone_at = Some(now + self.wait_alone(answer));
+                self.alone_at = (!self.is_nobody(answer)).then(|| now + self.wait_alone(answer));
                 wait
             }
             Err(
                 Failure::Unsupported(_)
                 | Failure::BadUrl(_)
-                | Failure::Near { .. }
                 | Failure::Said { retry: Some(Retry::Never), .. },
             ) => {
                 return;

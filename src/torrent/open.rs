@@ -86,7 +86,11 @@ pub(super) async fn open(
     };
     let situation = {
         let (session, swarm) = (Arc::clone(&session), swarm.clone());
-        Arc::new(move || Situation { progress: session.progress(), alone: swarm.is_alone() })
+        Arc::new(move || {
+            let progress = session.progress();
+            // Who wants nothing is not lonely: those who do come by themselves.
+            Situation { progress, alone: progress.left > 0 && swarm.is_alone() }
+        })
     };
     let (discovery, findings) = discovery::start(config, Arc::clone(&net), situation);
     let discovery = Arc::new(discovery);

@@ -76,6 +76,7 @@ fn failure_of(error: FetchError) -> Failure {
         FetchError::NoSuchName { .. } => Failure::DnsFailed,
         FetchError::NoAddress { family, .. } => Failure::NoAddress(family),
         FetchError::Near { host } => Failure::Near { host },
+        FetchError::LeadsNear { host } => Failure::LeadsNear { host },
         FetchError::Refused => Failure::Refused,
         FetchError::Timeout => Failure::Timeout,
         FetchError::TooLong { .. } => Failure::BadReply("it is endless".to_owned()),

@@ -126,6 +126,18 @@ fn a_tracker_without_a_least_interval_is_asked_less_and_less_while_we_stay_alone
 }
 
 #[test]
+fn a_tracker_that_names_nobody_is_not_asked_sooner_for_loneliness() {
+    let nobody = Answer { min_interval: Some(Duration::from_secs(1)), ..answer(Vec::new()) };
+    let mut tracker = after(Ok(nobody.clone()));
+    for wait in [15, 30, 60, 120, 240] {
+        tracker.on_situation(at(0), situation(10, true));
+        assert_eq!(tracker.next_at(), Some(at(wait)));
+        tracker.begin(left(10));
+        tracker.handle_result(at(0), &Ok(nobody.clone()));
+    }
+}
+
+#[test]
 fn a_failure_is_not_retried_sooner_for_loneliness() {
     let mut tracker = after(Ok(answer(peers(3))));
     tracker.on_situation(at(60), situation(10, true));
