@@ -29,7 +29,7 @@ fn it_can_be_ended_while_nobody_knows_the_torrent() {
     let mut running = Peerflix::new([magnet.as_str(), "--port=0", "--no-dht", "--no-lsd"]).start();
     running.line();
     running.terminate();
-    assert_eq!(running.ended().code, Some(0));
+    assert_eq!(running.ended().code, Some(130), "nothing was seen: whatever comes after it should know");
 }
 
 #[test]
@@ -174,7 +174,8 @@ fn trackers_are_told_of_the_end_and_one_that_hangs_does_not_keep_us() {
         heard(&hangs, "event=started");
         heard(&hears, "event=started");
         end(&running);
-        assert_eq!(running.ended().code, Some(0));
+        // The trackers may have heard of us before the torrent was known.
+        assert!(matches!(running.ended().code, Some(0 | 130)));
         heard(&hears, "event=stopped");
     }
 }
