@@ -105,6 +105,41 @@ fn a_player_that_is_not_installed_names_those_that_are() {
 }
 
 #[test]
+fn a_player_that_fails_is_quoted() {
+    let torrent = Torrent::of_file("film.mp4", demo());
+    let folder = TempDir::new().expect("a temporary folder");
+    let player = folder.path().join("player");
+    std::fs::write(&player, "#!/bin/sh\necho not before noon >&2\nexit 3\n").expect("writes");
+    std::fs::set_permissions(&player, std::fs::Permissions::from_mode(0o755)).expect("ours");
+    let flag = format!("--player={}", player.display());
+    let said = Peerflix::new([torrent.typed(), &flag, "--port=0", "--no-dht", "--no-lsd"]).said();
+    said.failed_with(5, &["not before noon"]);
+}
+
+#[test]
+fn arguments_for_a_player_without_a_player() {
+    let torrent = Torrent::of_file("film.mp4", demo());
+    Peerflix::new([torrent.typed(), "--", "--fullscreen"]).said().failed_with(2, &["--fullscreen", "--mpv"]);
+}
+
+#[test]
+fn a_torrent_that_another_peerflix_has_gets_no_second_url() {
+    let torrent = Torrent::of_file("film.mp4", demo());
+    let cache = TempDir::new().expect("a temporary folder");
+    let peerflix = || {
+        Peerflix::new([torrent.typed(), "--quiet", "--port=0", "--no-dht", "--no-lsd"])
+            .env("PEERFLIX_CACHE", cache.path())
+    };
+    let mut first = peerflix().start();
+    first.line();
+    let second = peerflix().said();
+    second.failed_with(7, &["another peerflix"]);
+    assert_eq!(second.text(), "");
+    first.interrupt();
+    assert_eq!(first.ended().code, Some(0));
+}
+
+#[test]
 fn a_folder_that_is_none() {
     let torrent = Torrent::of_file("film.mp4", demo());
     let seeds = Seeds::of(&torrent, 1);
