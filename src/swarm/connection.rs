@@ -40,7 +40,7 @@ const LEAST_EXCHANGE: Duration = Duration::from_secs(10);
 /// Answers about metadata that wait for one peer to read; more requests are refused.
 const MOST_METADATA: usize = 32;
 /// A peer that owes us no more blocks than this may have said all it can until it is told that we have heard it; one that
-/// owes more goes on talking, and an acknowledgement for each read would cost a tenth of all our work.
+/// owes more goes on talking, and an acknowledgement for each read would cost 6 % of all our time.
 const FEW: usize = 8;
 /// Read at once at most.
 const READ: usize = 64 * 1024;
