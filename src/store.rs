@@ -155,6 +155,13 @@ pub enum StoreError {
     Closed,
 }
 
+/// Takes the lock of a torrent's state folder, as an open store has it; it is held until what is returned is dropped. `None` if
+/// somebody else has it. The folder is made if it is not there.
+pub fn lock_state(state: &std::path::Path) -> std::io::Result<Option<Box<dyn std::any::Any + Send>>> {
+    std::fs::create_dir_all(state)?;
+    RealFolder::new(state.to_owned()).lock(std::path::Path::new("lock"))
+}
+
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Store").finish_non_exhaustive()

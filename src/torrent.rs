@@ -11,6 +11,7 @@
 mod choose;
 mod door;
 mod driver;
+pub mod kept;
 mod meter;
 mod open;
 mod reader;

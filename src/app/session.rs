@@ -1,58 +1,150 @@
-//! One torrent from the first byte typed to the last thing closed: the parts that every command shares.
+//! What is typed, from its first byte to the last thing closed: the parts that every command shares.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use tokio::sync::{mpsc, watch};
 
 use super::ending::Ending;
 use super::exit::{Exit, Failure, OrExit};
-use super::late::Late;
-use super::report;
+use super::hooks::{self, Facts};
+use super::lineup::Lineup;
+use super::moment::{Moment, Observer};
+use super::telling::Teller;
+use super::{report, sentence, view};
 use crate::cli::ServerFlags;
+use crate::events::{self, Event};
+use crate::http::route::path_of;
 use crate::http::{self, Server, ServerConfig};
 use crate::net::{Network, NetworkConfig};
-use crate::player::Player;
+use crate::player::{self, Player};
 use crate::read::{Contents, Files, ReadError};
-use crate::source::Source;
+use crate::source::{self, Source};
 use crate::torrent::{Options, Torrent};
-use crate::tui::{Screen, Stage, Style, View};
+use crate::tui::{Key, PickerEntry, Screen, Stage, Style};
 
 /// All of the closing, at most: a viewer who has pressed Ctrl-C waits less than a second.
 const CLOSING: Duration = Duration::from_millis(950);
 
+/// The most of a subtitle file that is fetched before anybody asks for it.
+const MOST_OF_SUBTITLES: u64 = 4 * 1024 * 1024;
+
+/// How work that was attended ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Attended<T> {
+    Done(T),
+    /// The end was asked for first.
+    Ended,
+    /// The viewer wants another file: its number in the lineup.
+    Picked(usize),
+}
+
+/// The user's own commands.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Hooks {
+    pub(super) on_listening: Option<String>,
+    pub(super) on_downloaded: Option<String>,
+}
+
 pub(super) struct Session {
     pub(super) net: Arc<Network>,
     pub(super) screen: Screen,
-    pub(super) late: Late,
+    pub(super) lineup: Lineup,
+    pub(super) teller: Teller,
+    style: Style,
     stage: Stage,
     ending: Ending,
-    torrent: Option<Torrent>,
+    observer: Observer,
+    /// In the order in which they were typed; `None` for what is not open (yet).
+    torrents: Vec<Option<Torrent>>,
+    arrivals: (mpsc::UnboundedSender<Arrival>, mpsc::UnboundedReceiver<Arrival>),
     server: Option<Server>,
+    url: Option<String>,
     /// A player that runs and is to end with all the rest.
     player: Option<Player>,
+    player_name: Option<String>,
     /// What the user has been told that the disk refuses.
     trouble: Option<String>,
+    hooks: Hooks,
+    /// What hooks complain of.
+    complaints: (mpsc::UnboundedSender<String>, mpsc::UnboundedReceiver<String>),
+    /// Files that are whole, and have been told of.
+    finished: HashSet<usize>,
+    /// The first torrent whose queue is not whole: those behind it do not fetch yet.
+    fetching: usize,
+    /// Whether the film would play through now.
+    is_safe: watch::Sender<bool>,
+    latest: Moment,
+    /// Torrents' files are removed at the end.
+    removes: bool,
+    /// Torrents whose files have been told of.
+    told: HashSet<usize>,
+    /// How far the file that was last read has been played, as a share: its number, and that.
+    reached: Option<(usize, f64)>,
+}
+
+/// A torrent that was opened beside the first one, or why not.
+struct Arrival {
+    torrent: usize,
+    typed: String,
+    opened: Result<Torrent, Failure>,
 }
 
 impl Session {
-    pub(super) fn new(style: Style, ending: Ending) -> Result<Session, Failure> {
+    /// Of so many torrents.
+    pub(super) fn new(
+        style: Style,
+        torrents: usize,
+        teller: Teller,
+        ending: Ending,
+    ) -> Result<Session, Failure> {
         let net = Network::new(NetworkConfig::default()).or_exit(Exit::Failure)?;
         Ok(Session {
             net: Arc::new(net),
             screen: Screen::new(style),
-            late: Late::default(),
+            lineup: Lineup::new(torrents),
+            teller,
+            style,
             stage: Stage::Resolving,
             ending,
-            torrent: None,
+            observer: Observer::new(),
+            torrents: vec![None; torrents],
+            arrivals: mpsc::unbounded_channel(),
             server: None,
+            url: None,
             player: None,
+            player_name: None,
             trouble: None,
+            hooks: Hooks::default(),
+            complaints: mpsc::unbounded_channel(),
+            finished: HashSet::new(),
+            fetching: 0,
+            is_safe: watch::Sender::new(false),
+            latest: Moment::default(),
+            removes: false,
+            told: HashSet::new(),
+            reached: None,
         })
     }
 
-    /// Starts the HTTP server, and gives the URL of the chosen file. What it serves comes later.
+    pub(super) fn set_hooks(&mut self, hooks: Hooks) {
+        self.hooks = hooks;
+    }
+
+    /// What was fetched is removed when the session closes.
+    pub(super) fn remove_at_end(&mut self) {
+        self.removes = true;
+    }
+
+    pub(super) fn is_live(&self) -> bool {
+        matches!(self.style, Style::Live { .. })
+    }
+
+    /// Starts to serve, before it is known what. Gives the URL.
     pub(super) async fn listen(&mut self, flags: &ServerFlags) -> Result<String, Failure> {
         let otherwise = ServerConfig::default();
         let mut config = ServerConfig {
@@ -66,43 +158,84 @@ impl Session {
             config.addresses = found.into_iter().map(|address| address.ip()).collect();
         }
         let net = self.net.clone();
-        let server = http::serve(Arc::new(self.late.clone()), config, |at| net.tcp_listen(at))
+        let server = http::serve(Arc::new(self.lineup.clone()), config, |at| net.tcp_listen(at))
             .or_exit(Exit::Address)?;
         if let (Some(taken), Some(_)) = (server.taken_port(), flags.port) {
-            self.screen.say(&format!("port {taken} is taken: {} it is", server.address().port()));
+            self.say(&format!("port {taken} is taken: {} it is", server.address().port()));
         }
         let url = server.url();
+        self.teller.tell(&Event::Listening {
+            url: url.clone(),
+            playlist: playlist_of(&url),
+            port: server.address().port(),
+        });
         self.server = Some(server);
+        self.url = Some(url.clone());
         Ok(url)
     }
 
-    /// Starts the swarm.
-    pub(super) async fn open(&mut self, source: Source, options: Options) -> Result<(), Failure> {
+    /// Says something that stays, in whatever way the session speaks.
+    pub(super) fn say(&mut self, text: &str) {
+        self.teller.tell(&Event::Message { text: text.to_owned() });
+        if !self.teller.is_on() {
+            self.screen.say(text);
+        }
+    }
+
+    /// Starts the swarm of a torrent.
+    pub(super) async fn open(&mut self, torrent: usize, source: Source, options: Options) -> Result<(), Failure> {
         self.stage = Stage::Metadata;
-        match Torrent::open(source, options, self.net.clone()).await {
-            Ok(torrent) => {
-                self.late.fill(Arc::new(torrent.clone()));
-                self.torrent = Some(torrent);
+        let opened = open(source, options, self.net.clone(), &self.lineup, torrent, &self.teller).await;
+        match opened {
+            Ok(opened) => {
+                self.admit(torrent, opened);
                 Ok(())
             }
-            Err(error) => {
-                self.late.fail(ReadError::NotOpened(error.to_string()));
-                let exit = report::exit_of(&error);
-                Err(error).or_exit(exit)
+            Err(failure) => {
+                self.lineup.fail(torrent, ReadError::NotOpened(failure.error.to_string()));
+                Err(failure)
             }
         }
+    }
+
+    /// The same from what was typed, while something else goes on. It fetches nothing until its turn comes.
+    pub(super) fn open_beside(&mut self, torrent: usize, typed: String, options: Options) {
+        let (net, lineup, teller) = (self.net.clone(), self.lineup.clone(), self.teller.sibling());
+        let arrivals = self.arrivals.0.clone();
+        tokio::spawn(async move {
+            let cache = options.metadata_cache();
+            let options = Options { background: false, ..options };
+            let opened = match source::resolve(&typed, &net, &cache).await.or_exit(Exit::Source) {
+                Ok(source) => open(source, options, net, &lineup, torrent, &teller).await,
+                Err(failure) => Err(failure),
+            };
+            // Nobody is there to take it once the session closes: then it is dropped, and so ends.
+            let _ = arrivals.send(Arrival { torrent, typed, opened });
+        });
+    }
+
+    fn admit(&mut self, torrent: usize, opened: Torrent) {
+        if let Some(slot) = self.torrents.get_mut(torrent) {
+            *slot = Some(opened);
+        }
+    }
+
+    /// One of several torrents cannot be had: the others go on.
+    pub(super) fn do_without(&mut self, torrent: usize, typed: &str, failure: &Failure) {
+        let typed: String = typed.chars().take(80).collect();
+        self.say(&format!("going on without {typed}: {}", sentence(&failure.error)));
+        self.lineup.fail(torrent, ReadError::NotOpened(failure.error.to_string()));
     }
 
     /// Waits until the files are known. `None`: the end was asked for.
     pub(super) async fn files(&mut self) -> Result<Option<Arc<Files>>, Failure> {
-        let late = self.late.clone();
-        let Some(files) = self.attend(late.files()).await else {
-            return Ok(None);
-        };
+        let lineup = self.lineup.clone();
+        let Attended::Done(files) = self.attend(lineup.files()).await else { return Ok(None) };
         let files = match files {
             Ok(files) => files,
             Err(error) => {
-                let exit = self.torrent.as_ref().map_or(Exit::Failure, report::exit_of_failed);
+                let opened = self.torrents.iter().flatten().next();
+                let exit = opened.map_or(Exit::Failure, report::exit_of_failed);
                 // The user has asked to stream, not to open: the cause alone says it.
                 return match error {
                     ReadError::NotOpened(why) => Err(anyhow::anyhow!(why)).or_exit(exit),
@@ -110,26 +243,137 @@ impl Session {
                 };
             }
         };
+        self.note_chosen(&files);
+        Ok(Some(files))
+    }
+
+    fn note_chosen(&mut self, files: &Files) {
         if let Some(file) = files.files.get(files.chosen) {
             tracing::info!("{} ({} bytes) is chosen of {} files", file.path, file.length, files.files.len());
             self.stage = Stage::Streaming { name: file.name().to_owned(), length: file.length };
         }
-        Ok(Some(files))
     }
 
-    /// Has the film's beginning and end fetched before a player asks for them: it needs a moment to start, and one with an
-    /// index somewhere else needs both.
-    pub(super) fn warm_up(&self, files: &Files) {
-        if let Some(film) = self.late.open(files.chosen) {
+    /// Another file is meant from now on: served at `/`, and fetched first.
+    pub(super) fn choose(&mut self, index: usize) {
+        self.lineup.choose(index);
+        self.observer.turn_to(index);
+        let Some(files) = self.lineup.known() else { return };
+        self.note_chosen(&files);
+        if let Some((torrent, _)) = self.lineup.place(index) {
+            self.fetch(torrent, Some(index));
+        }
+    }
+
+    /// Has a torrent fetch its queue though nobody reads, from a file on.
+    fn fetch(&mut self, torrent: usize, from: Option<usize>) {
+        let (Some(files), Some(Some(opened))) = (self.lineup.known(), self.torrents.get(torrent)) else { return };
+        let inside = |&index: &usize| {
+            self.lineup.place(index).filter(|&(of, _)| of == torrent).map(|(_, inside)| inside)
+        };
+        let start = from.and_then(|from| files.queue.iter().position(|&queued| queued == from)).unwrap_or(0);
+        let rest = files.queue.iter().skip(start).chain(files.queue.iter().take(start));
+        let mut order: Vec<usize> = from.iter().filter_map(inside).chain(rest.filter_map(inside)).collect();
+        let mut seen = HashSet::new();
+        order.retain(|&index| seen.insert(index));
+        opened.fetch(&order);
+    }
+
+    /// Has the film's beginning and its subtitles fetched before a player asks for them: it needs a moment to start.
+    pub(super) fn warm_up(&self, index: usize, subtitles: &[usize]) {
+        for (index, most) in
+            std::iter::once((index, 1)).chain(subtitles.iter().map(|&index| (index, MOST_OF_SUBTITLES)))
+        {
+            let Some(file) = self.lineup.open_unseen(index) else { continue };
             tokio::spawn(async move {
-                // Whoever reads for real is told what is wrong.
-                let _ = film.read_at(0, 1).await;
+                let mut offset = 0;
+                while offset < most.min(file.length()) {
+                    // Whoever reads for real is told what is wrong.
+                    match file.read_at(offset, usize::try_from(most).unwrap_or(usize::MAX)).await {
+                        Ok(bytes) if !bytes.is_empty() => offset += bytes.len() as u64,
+                        _ => break,
+                    }
+                }
             });
         }
     }
 
-    /// Does the work while the screen shows what is going on. `None`: the end was asked for first.
-    pub(super) async fn attend<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
+    /// The server is there and the files are known.
+    pub(super) fn on_listening(&mut self, files: &Files) {
+        if let Some(command) = self.hooks.on_listening.clone() {
+            let facts = self.facts("listening", files, files.chosen);
+            self.run_hook("--on-listening", command, facts);
+        }
+    }
+
+    fn run_hook(&self, flag: &'static str, command: String, facts: Facts) {
+        let (complaints, is_live) = (self.complaints.0.clone(), self.is_live());
+        tokio::spawn(async move {
+            if let Err(complaint) = hooks::run(flag, command, facts, is_live).await {
+                let _ = complaints.send(complaint);
+            }
+        });
+    }
+
+    fn facts(&self, event: &'static str, files: &Files, index: usize) -> Facts {
+        let file = files.files.get(index);
+        let torrent = self.torrent_of(index);
+        let url = self.url.as_deref();
+        Facts {
+            event,
+            info_hash: torrent.map(|torrent| torrent.info_hash().to_string()).unwrap_or_default(),
+            name: files.name.clone(),
+            index,
+            file: file.map(|file| file.path.clone()).unwrap_or_default(),
+            length: file.map_or(0, |file| file.length),
+            path: torrent.zip(file).map(|(torrent, file)| path_on_disk(torrent, &file.path)).unwrap_or_default(),
+            url: url.zip(file).map(|(url, file)| url_of(url, index, file.name())).unwrap_or_default(),
+            playlist: url.map(playlist_of).unwrap_or_default(),
+        }
+    }
+
+    fn torrent_of(&self, index: usize) -> Option<&Torrent> {
+        let (torrent, _) = self.lineup.place(index)?;
+        self.torrents.get(torrent)?.as_ref()
+    }
+
+    /// Returns once the film would play through without standing still.
+    pub(super) fn safety(&self) -> impl Future<Output = ()> + use<> {
+        let mut is_safe = self.is_safe.subscribe();
+        async move {
+            // The sender lives as long as the session.
+            let _ = is_safe.wait_for(|is_safe| *is_safe).await;
+        }
+    }
+
+    /// What was seen last.
+    pub(super) fn latest(&self) -> &Moment {
+        &self.latest
+    }
+
+    /// Looks once more, and gives what is seen.
+    pub(super) fn look(&mut self) -> &Moment {
+        self.tick();
+        &self.latest
+    }
+
+    /// Of a torrent whose metadata is known: the length of its pieces, and whether it is private.
+    pub(super) fn layout(&self, torrent: usize) -> Option<(u32, bool)> {
+        self.torrents.get(torrent)?.as_ref()?.layout()
+    }
+
+    /// Where peers may dial us.
+    pub(super) fn peer_port(&self, torrent: usize) -> Option<u16> {
+        Some(self.torrents.get(torrent)?.as_ref()?.port())
+    }
+
+    /// How far the file that was read last has been played, as a share of it: its number, and that.
+    pub(super) fn reached(&self) -> Option<(usize, f64)> {
+        self.reached
+    }
+
+    /// Does the work while the screen shows what is going on and keys are answered.
+    pub(super) async fn attend<T>(&mut self, work: impl Future<Output = T>) -> Attended<T> {
         let ending = self.ending.clone();
         let mut tick = tokio::time::interval(self.screen.interval());
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -137,25 +381,182 @@ impl Session {
         loop {
             tokio::select! {
                 biased;
-                done = &mut work => return Some(done),
-                () = ending.asked() => return None,
-                _ = tick.tick() => self.draw(),
+                done = &mut work => return Attended::Done(done),
+                () = ending.asked() => return Attended::Ended,
+                key = self.screen.key() => match key {
+                    Key::Quit => return Attended::Ended,
+                    Key::Pick => {
+                        if let Some(picked) = self.pick().await {
+                            return Attended::Picked(picked);
+                        }
+                    }
+                    key => self.on_key(key).await,
+                },
+                Some(arrival) = self.arrivals.1.recv() => match arrival.opened {
+                    Ok(opened) => self.admit(arrival.torrent, opened),
+                    Err(failure) => self.do_without(arrival.torrent, &arrival.typed, &failure),
+                },
+                Some(complaint) = self.complaints.1.recv() => self.say(&complaint),
+                _ = tick.tick() => {
+                    self.tick();
+                    if self.teller.is_deaf() {
+                        return Attended::Ended;
+                    }
+                }
             }
         }
     }
 
-    fn draw(&mut self) {
-        let whereabouts = self.torrent.as_ref().map(Torrent::why);
-        let trouble = whereabouts.as_ref().and_then(|whereabouts| whereabouts.trouble.clone());
-        if trouble != self.trouble {
-            if let Some(trouble) = &trouble {
-                self.screen.say(trouble);
+    async fn on_key(&mut self, key: Key) {
+        match key {
+            Key::Pause => {
+                let paused = !self.latest.paused;
+                self.torrents.iter().flatten().for_each(|torrent| torrent.set_paused(paused));
             }
-            self.trouble = trouble;
+            Key::OpenFolder => {
+                let folder = self
+                    .latest
+                    .file
+                    .as_ref()
+                    .and_then(|file| Some(path_on_disk(self.torrent_of(file.index)?, &file.path)))
+                    .and_then(|path| path.ancestors().skip(1).find(|folder| folder.is_dir()).map(PathBuf::from));
+                match folder {
+                    Some(folder) => {
+                        if let Err(error) = player::open_on_desktop(folder.into_os_string()).await {
+                            self.say(&error.to_string());
+                        }
+                    }
+                    None => self.say("there is no folder yet: nothing has come"),
+                }
+            }
+            Key::CopyUrl => {
+                if let Some(url) = self.current_url() {
+                    self.screen.copy(&url);
+                    self.screen.hint("the URL is in the clipboard, if the terminal allows it");
+                }
+            }
+            Key::Quit | Key::Pick => {}
         }
-        let sources = whereabouts.as_ref().map(report::sources).unwrap_or_default();
-        let view = View { stage: self.stage.clone(), statistics: self.late.statistics(), sources };
+        self.tick();
+    }
+
+    fn current_url(&self) -> Option<String> {
+        let url = self.url.as_deref()?;
+        Some(match &self.latest.file {
+            Some(file) => url_of(url, file.index, file.name()),
+            None => url.to_owned(),
+        })
+    }
+
+    /// Lets the viewer choose a file. `None`: none was, or the end was asked for (then it still is).
+    pub(super) async fn pick(&mut self) -> Option<usize> {
+        let files = self.lineup.known()?;
+        let entry = |(index, file): (usize, &crate::read::File)| PickerEntry {
+            index,
+            path: file.path.clone(),
+            length: file.length,
+        };
+        let entries: Vec<PickerEntry> = files.files.iter().enumerate().map(entry).collect();
+        let at = self.latest.file.as_ref().map_or(files.chosen, |file| file.index);
+        let ending = self.ending.clone();
+        tokio::select! {
+            picked = self.screen.pick(&files.name, &entries, at) => picked,
+            () = ending.asked() => None,
+        }
+    }
+
+    /// Looks at everything, and tells whoever is to know.
+    fn tick(&mut self) {
+        let cells = self.screen.cells();
+        let moment = self.observer.look(&self.lineup, &self.torrents, cells);
+        if moment.trouble != self.trouble {
+            if let Some(trouble) = moment.trouble.clone() {
+                self.say(&trouble);
+            }
+            self.trouble = moment.trouble.clone();
+        }
+        if let Some(reached) = reached(&moment) {
+            self.reached = Some(reached);
+        }
+        self.tell_files();
+        self.note_finished();
+        let is_safe = moment.forecast.as_ref().is_some_and(crate::forecast::Forecast::is_safe);
+        self.is_safe.send_if_modified(|before| std::mem::replace(before, is_safe) != is_safe);
+        self.teller.tell_moment(&moment);
+        let view = view::of(&moment, &self.stage, self.current_url_of(&moment), self.player_name.as_deref());
         self.screen.show(&view);
+        self.latest = moment;
+    }
+
+    fn tell_files(&mut self) {
+        for torrent in 0..self.torrents.len() {
+            if self.told.contains(&torrent) {
+                continue;
+            }
+            let Some((first, known)) = self.lineup.files_of(torrent) else { continue };
+            self.told.insert(torrent);
+            self.teller.tell(&files_event(torrent, first, &known, self.url.as_deref()));
+        }
+    }
+
+    fn current_url_of(&self, moment: &Moment) -> Option<String> {
+        let url = self.url.as_deref()?;
+        let is_plain = self.lineup.known().is_none_or(|files| {
+            moment.file.as_ref().is_none_or(|file| file.index == files.chosen)
+        });
+        Some(match &moment.file {
+            Some(file) if !is_plain => url_of(url, file.index, file.name()),
+            _ => url.to_owned(),
+        })
+    }
+
+    /// Files of the queue that have become whole are told of, and the next torrent's turn comes.
+    fn note_finished(&mut self) {
+        let Some(files) = self.lineup.known() else { return };
+        let mut turn = None;
+        for &index in &files.queue {
+            if self.finished.contains(&index) {
+                continue;
+            }
+            let Some((torrent, inside)) = self.lineup.place(index) else { continue };
+            let Some(Some(opened)) = self.torrents.get(torrent) else { continue };
+            if !opened.is_whole(inside) {
+                turn.get_or_insert(torrent);
+                if Some(index) == self.latest.file.as_ref().map(|file| file.index) || turn == Some(torrent) {
+                    continue;
+                }
+                break;
+            }
+            self.finished.insert(index);
+            let path = files.files.get(index).map(|file| file.path.clone()).unwrap_or_default();
+            self.teller.tell(&Event::Finished { index, path });
+            if let Some(command) = self.hooks.on_downloaded.clone() {
+                let facts = self.facts("downloaded", &files, index);
+                self.run_hook("--on-downloaded", command, facts);
+            }
+        }
+        if let Some(turn) = turn.filter(|&turn| turn > self.fetching) {
+            self.fetching = turn;
+            self.fetch(turn, None);
+        }
+    }
+
+    /// The URL of a file.
+    pub(super) fn url_of(&self, files: &Files, index: usize) -> Option<String> {
+        let file = files.files.get(index)?;
+        Some(url_of(self.url.as_deref()?, index, file.name()))
+    }
+
+    /// A player was started; its name is on the screen while it runs.
+    pub(super) fn player_started(&mut self, name: &str) {
+        self.player_name = Some(name.to_owned());
+        self.teller.tell(&Event::Player { name: name.to_owned(), started: true, error: None });
+    }
+
+    pub(super) fn player_ended(&mut self, error: Option<String>) {
+        if let Some(name) = self.player_name.take() {
+            self.teller.tell(&Event::Player { name, started: false, error });
+        }
     }
 
     /// The player ends when this closes.
@@ -164,12 +565,16 @@ impl Session {
     }
 
     /// Ends the player, tells peers, saves what is to be saved, gives the terminal back.
-    pub(super) async fn close(mut self) {
+    pub(super) async fn close(mut self) -> Teller {
+        if let (true, Some(summary)) = (self.is_live(), view::summary(&self.latest, self.observer.elapsed())) {
+            self.screen.hint(&summary);
+        }
         self.screen.close();
-        self.late.fail(ReadError::Closed);
+        self.lineup.close();
         let server = self.server.take();
-        let torrent = self.torrent.take();
+        let torrents: Vec<Torrent> = self.torrents.drain(..).flatten().collect();
         let player = self.player.take();
+        let removes = self.removes;
         let closing = async {
             tokio::join!(
                 async {
@@ -178,9 +583,10 @@ impl Session {
                     }
                 },
                 async {
-                    if let Some(torrent) = torrent {
-                        torrent.close().await;
-                    }
+                    let closing = torrents.into_iter().map(|torrent| async move {
+                        if removes { torrent.remove().await } else { torrent.close().await }
+                    });
+                    futures_util::future::join_all(closing).await;
                 },
                 async {
                     if let Some(player) = player {
@@ -189,13 +595,84 @@ impl Session {
                 }
             )
         };
-        if tokio::time::timeout(CLOSING, closing).await.is_err() {
-            tracing::debug!("closing took more than {CLOSING:?}: left as it was");
+        // What is to be removed may be large: it is waited for.
+        let patience = if removes { CLOSING * 10 } else { CLOSING };
+        if tokio::time::timeout(patience, closing).await.is_err() {
+            tracing::debug!("closing took more than {patience:?}: left as it was");
+        }
+        self.teller
+    }
+}
+
+async fn open(
+    source: Source,
+    options: Options,
+    net: Arc<Network>,
+    lineup: &Lineup,
+    torrent: usize,
+    teller: &Teller,
+) -> Result<Torrent, Failure> {
+    teller.tell(&Event::Resolved {
+        torrent,
+        info_hash: source.info_hash.to_string(),
+        has_metadata: source.metainfo.is_some(),
+    });
+    match Torrent::open(source, options, net).await {
+        Ok(opened) => {
+            lineup.open_torrent(torrent, Arc::new(opened.clone()));
+            let (lineup, knowing) = (lineup.clone(), opened.clone());
+            tokio::spawn(async move {
+                match knowing.files().await {
+                    Ok(files) => lineup.know(torrent, files),
+                    Err(error) => lineup.fail(torrent, error),
+                }
+            });
+            Ok(opened)
+        }
+        Err(error) => {
+            let exit = report::exit_of(&error);
+            Err(error).or_exit(exit)
         }
     }
 }
 
-/// A file for a face, or why there is none.
-pub(super) fn open_chosen(late: &Late, files: &Files) -> Result<Box<dyn crate::read::ReadAt>, Failure> {
-    late.open(files.chosen).context("the torrent holds no file").or_exit(Exit::Choice)
+/// `None` while nobody reads.
+fn reached(moment: &Moment) -> Option<(usize, f64)> {
+    let file = moment.file.as_ref()?;
+    let reader = file.report.readers.last()?;
+    let share = match (moment.playing.position, moment.playing.duration) {
+        (Some(position), Some(duration)) => position.as_secs_f64() / duration.as_secs_f64(),
+        _ => reader.head as f64 / file.length.max(1) as f64,
+    };
+    Some((file.index, share))
+}
+
+/// The files of a torrent as an event; the first of them has this number.
+pub(super) fn files_event(torrent: usize, first: usize, known: &Files, url: Option<&str>) -> Event {
+    let file = |(inside, file): (usize, &crate::read::File)| events::File {
+        index: first + inside,
+        path: file.path.clone(),
+        length: file.length,
+        url: url.map(|url| url_of(url, first + inside, file.name())),
+    };
+    Event::Metadata {
+        torrent,
+        info_hash: known.info_hash.clone(),
+        name: known.name.clone(),
+        files: known.files.iter().enumerate().map(file).collect(),
+        queue: known.queue.iter().map(|&inside| first + inside).collect(),
+    }
+}
+
+fn path_on_disk(torrent: &Torrent, path: &str) -> PathBuf {
+    path.split('/').fold(torrent.folder().to_owned(), |folder, part| folder.join(part))
+}
+
+/// Players remember by the URL how far a film was watched, so each film has its own, and not the server's plain `/`.
+fn url_of(server: &str, index: usize, name: &str) -> String {
+    format!("{}{}", server.trim_end_matches('/'), path_of(index, name))
+}
+
+fn playlist_of(server: &str) -> String {
+    format!("{}/.m3u", server.trim_end_matches('/'))
 }

@@ -1,24 +1,28 @@
-//! `peerflix TORRENT`.
+//! `peerflix TORRENT...` and `peerflix list`.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 
 use super::ending::Ending;
 use super::exit::{Exit, Failure, OrExit};
-use super::folders;
 use super::pipe::{self, PipeError};
-use super::session::{Session, open_chosen};
-use crate::cli::{PlayerFlags, Watch};
-use crate::http::route::path_of;
-use crate::player::{self, Environment, Launch};
-use crate::read::Files;
-use crate::source::{self, Metainfo};
+use super::play::{Playing, Subtitles, chosen_player, play};
+use super::session::{Attended, Hooks, Session, files_event};
+use super::telling::Teller;
+use super::{folders, sentence, written};
+use crate::cli::{ChooseFlags, List, StorageFlags, SwarmFlags, Watch};
+use crate::events::Event;
+use crate::player;
+use crate::read::{Contents, File, Files};
+use crate::source::{self, Source};
+use crate::swarm::Blocklist;
 use crate::torrent::{Choice, Options};
-use crate::tui::Style;
+use crate::tui::{Style, clean};
 use crate::units::ByteSize;
 
 /// What was typed may prove wrong within this time before the URL is told: a wrong path should not first look right.
@@ -26,18 +30,65 @@ const GLANCE: Duration = Duration::from_millis(100);
 /// A file on this computer is read by then, however busy the computer is.
 const GLANCE_AT_A_FILE: Duration = Duration::from_secs(2);
 
-pub(super) async fn watch(flags: &Watch, ending: Ending) -> Result<Exit, Failure> {
-    let player = chosen_player(&flags.player)?;
-    let options = options(flags)?;
-    let style = match Style::of_terminal(flags.quiet) {
-        // Two that draw on one terminal would draw over each other.
-        Style::Live { .. } if flags.verbose > 0 => Style::Lines,
+/// Films beside the largest are worth a question if they have at least this share of its length: samples and trailers are not.
+const WORTH_ASKING: f64 = 0.2;
+
+pub(super) async fn watch(flags: &Watch, notes: &[String], ending: Ending) -> Result<Exit, Failure> {
+    let teller = Teller::new(flags.output.json);
+    let (done, teller) = match prepare(flags, teller.sibling(), ending) {
+        Err(failure) => (Err(failure), teller),
+        Ok((mut session, options, player)) => {
+            if !flags.output.quiet {
+                notes.iter().for_each(|note| session.say(note));
+            }
+            let done = stream(&mut session, flags, options, player).await;
+            (done, session.close().await)
+        }
+    };
+    tell_end(&teller, &done);
+    done
+}
+
+/// The last lines of `--json`.
+fn tell_end(teller: &Teller, done: &Result<Exit, Failure>) {
+    let code = match done {
+        Ok(exit) => *exit as u8,
+        Err(failure) => {
+            let code = failure.exit as u8;
+            teller.tell(&Event::Error { code, message: sentence(&failure.error) });
+            code
+        }
+    };
+    teller.tell(&Event::End { code });
+}
+
+fn prepare(
+    flags: &Watch,
+    teller: Teller,
+    ending: Ending,
+) -> Result<(Session, Options, Option<player::Choice>), Failure> {
+    let player = chosen_player(&flags.playback.players, &flags.extra)?;
+    let options = Options {
+        choice: choice(&flags.choose),
+        background: !flags.storage.only_watched && !flags.choose.list,
+        trace: flags.output.trace.clone(),
+        ..options(&flags.swarm, &flags.storage)?
+    };
+    let style = if teller.is_on() { Style::Json } else { Style::of_terminal(flags.output.quiet) };
+    let style = match style {
+        // Two that draw on one terminal would draw over each other; and a list that is only printed has no screen.
+        Style::Live { .. } if flags.output.verbose > 0 => Style::Lines,
         style => style,
     };
-    let mut session = Session::new(style, ending)?;
-    let done = stream(&mut session, flags, options, player).await;
-    session.close().await;
-    done
+    let mut session = Session::new(style, flags.torrents.len(), teller, ending)?;
+    session.set_hooks(Hooks {
+        on_listening: flags.output.on_listening.clone(),
+        on_downloaded: flags.output.on_downloaded.clone(),
+    });
+    if flags.storage.remove {
+        session.remove_at_end();
+    }
+    Ok((session, options, player))
 }
 
 async fn stream(
@@ -46,179 +97,300 @@ async fn stream(
     options: Options,
     player: Option<player::Choice>,
 ) -> Result<Exit, Failure> {
-    let url = match flags.choose.list || flags.to_stdout() {
+    let picks = flags.choose.list && session.is_live();
+    let only_lists = flags.choose.list && !picks;
+    let url = match only_lists || flags.playback.to_stdout() {
         true => None,
         false => Some(session.listen(&flags.server).await?),
     };
-    let net = session.net.clone();
-    let cache = options.metadata_cache();
-    let typed = flags.torrent.as_deref().unwrap_or_default();
-    let glance = if Path::new(typed).is_file() { GLANCE_AT_A_FILE } else { GLANCE };
-    let mut resolving = pin!(source::resolve(typed, &net, &cache));
-    let (source, is_told) = match tokio::time::timeout(glance, &mut resolving).await {
-        Ok(source) => (source.or_exit(Exit::Source)?, false),
-        Err(_) => {
-            tell_url(session, url.as_deref(), flags.quiet, player.is_some());
-            match session.attend(resolving).await {
-                Some(source) => (source.or_exit(Exit::Source)?, true),
-                None => return Ok(Exit::Interrupted),
-            }
-        }
-    };
-
-    if let (true, Some(metainfo)) = (flags.choose.list, &source.metainfo) {
-        return list(metainfo_files(metainfo));
+    let told = Told { quiet: flags.output.quiet, has_player: player.is_some() };
+    for (torrent, typed) in flags.torrents.iter().enumerate().skip(1) {
+        session.open_beside(torrent, typed.clone(), options.clone());
     }
-    session.open(source, options).await?;
-    if !is_told {
-        // Not before: a folder that cannot be used, or is another's, should not first look right either.
-        tell_url(session, url.as_deref(), flags.quiet, player.is_some());
+    match open_first(session, flags, options, url.as_deref(), told).await {
+        First::Open => {}
+        First::Listed => return Ok(Exit::Success),
+        First::Interrupted => return Ok(Exit::Interrupted),
+        First::Failed(failure) => match flags.torrents.first().filter(|_| flags.torrents.len() > 1) {
+            Some(typed) => session.do_without(0, typed, &failure),
+            None => return Err(failure),
+        },
     }
     // Ctrl-C is how one stops watching; but whoever has seen nothing yet, or only a part of what a pipe was to bring, has
     // not got what was asked for.
     let Some(files) = session.files().await? else { return Ok(Exit::Interrupted) };
-    if flags.choose.list {
-        return list(files.files.iter().map(|file| (file.path.clone(), file.length)));
+    if only_lists {
+        return list_all(session, flags.torrents.len()).await;
     }
 
-    let Some(url) = url else {
-        let file = open_chosen(&session.late, &files)?;
-        return match session.attend(pipe::to_stdout(file)).await {
-            None => Ok(Exit::Interrupted),
-            Some(Ok(())) => Ok(Exit::Success),
-            Some(Err(PipeError::Read(error))) => Err(error).or_exit(Exit::Failure),
-            Some(Err(error)) => Err(error).or_exit(Exit::Failure),
-        };
+    let Some(url) = url else { return to_stdout(session, &files).await };
+    let asks = picks || (has_choice_of_films(&files, &flags.choose) && session.is_live());
+    let files = match asks {
+        false => files,
+        true => match session.pick().await {
+            Some(index) => {
+                session.choose(index);
+                session.lineup.known().unwrap_or(files)
+            }
+            None => return Ok(Exit::Success),
+        },
     };
-    session.warm_up(&files);
+    session.on_listening(&files);
+    let subtitles = Subtitles::of(&flags.subtitles);
+    session.warm_up(files.chosen, &subtitles.of_film(&files, files.chosen));
+    if flags.playback.wait && player.is_some() {
+        session.screen.hint("waiting until the film can play to its end without standing still");
+        let safety = session.safety();
+        if session.attend(safety).await == Attended::Ended {
+            return Ok(Exit::Interrupted);
+        }
+    }
     match player {
-        Some(player) => play(session, &flags.player, player, &url, &files).await,
-        None => {
-            session.attend(std::future::pending::<()>()).await;
-            Ok(Exit::Success)
+        Some(choice) => {
+            let playing = Playing::of(choice, &flags.playback.players, flags.extra.clone(), subtitles);
+            play(session, playing, &files).await
+        }
+        None => serve(session, &url).await,
+    }
+}
+
+/// Nobody plays here: somebody else asks for the URL.
+async fn serve(session: &mut Session, _url: &str) -> Result<Exit, Failure> {
+    loop {
+        match session.attend(std::future::pending::<()>()).await {
+            Attended::Picked(index) => session.choose(index),
+            Attended::Done(()) | Attended::Ended => return Ok(Exit::Success),
         }
     }
 }
 
-/// Starts the player on the chosen file, and stays until it ends, or until it is time to end it.
-pub(super) async fn play(
+/// How a URL is told.
+#[derive(Clone, Copy)]
+struct Told {
+    quiet: bool,
+    has_player: bool,
+}
+
+/// How the first torrent fared.
+enum First {
+    Open,
+    /// It was only to be listed, and what was typed says all.
+    Listed,
+    Failed(Failure),
+    Interrupted,
+}
+
+/// Resolves and opens the first torrent.
+async fn open_first(
     session: &mut Session,
-    flags: &PlayerFlags,
-    player: player::Choice,
-    server: &str,
-    files: &Files,
-) -> Result<Exit, Failure> {
-    // Players remember by the URL how far a film was watched, so each film has its own, and not the server's plain `/`.
-    let title = files.files.get(files.chosen).map(|file| file.name().to_owned()).unwrap_or_default();
-    let url = format!("{}{}", server.trim_end_matches('/'), path_of(files.chosen, &title));
-    let launch = Launch { url, title: Some(title), on_top: !flags.not_on_top, extra: flags.extra.clone() };
-    let mut player = player::start(&player, &launch, &Environment::here()).await.or_exit(Exit::Player)?;
-    let Some(ended) = session.attend(player.wait()).await else {
-        session.ends_with(player);
-        return Ok(Exit::Success);
-    };
-    let trouble = match ended {
-        Ok(status) if status.success() => None,
-        // Its output is not shown, so this is all that a viewer learns of a player that did not even begin.
-        Ok(status) => {
-            let words = player.last_words().await;
-            let words = if words.is_empty() { words } else { format!(": {words}") };
-            Some(format!("{} ended with an error ({status}){words}", player.name()))
+    flags: &Watch,
+    options: Options,
+    url: Option<&str>,
+    told: Told,
+) -> First {
+    let net = session.net.clone();
+    let cache = options.metadata_cache();
+    let typed = flags.torrents.first().map(String::as_str).unwrap_or_default();
+    let glance = if Path::new(typed).is_file() { GLANCE_AT_A_FILE } else { GLANCE };
+    let mut resolving = pin!(source::resolve(typed, &net, &cache));
+    let mut is_told = false;
+    let source = match tokio::time::timeout(glance, &mut resolving).await {
+        Ok(source) => source,
+        Err(_) => {
+            is_told = true;
+            tell_url(session, url, told);
+            match session.attend(resolving).await {
+                Attended::Done(source) => source,
+                Attended::Ended | Attended::Picked(_) => return First::Interrupted,
+            }
         }
-        Err(error) => Some(format!("{} cannot be waited for: {error}", player.name())),
     };
-    if flags.no_quit {
-        if let Some(trouble) = trouble {
-            session.screen.say(&trouble);
+    let opened = match source.or_exit(Exit::Source) {
+        Ok(source) => {
+            if flags.choose.list && !session.is_live() && flags.torrents.len() == 1
+                && let Some(files) = files_of(&source)
+            {
+                return match print(session, &files, None) {
+                    Ok(_) => First::Listed,
+                    Err(failure) => First::Failed(failure),
+                };
+            }
+            session.open(0, source, options).await
         }
-        session.attend(std::future::pending::<()>()).await;
-        return Ok(Exit::Success);
+        Err(failure) => Err(failure),
+    };
+    if opened.is_ok() && !is_told {
+        // Not before: a folder that cannot be used, or is another's, should not first look right either.
+        tell_url(session, url, told);
     }
-    match trouble {
-        None => Ok(Exit::Success),
-        Some(trouble) => Err(anyhow::anyhow!(trouble)).or_exit(Exit::Player),
+    match opened {
+        Ok(()) => First::Open,
+        Err(failure) => First::Failed(failure),
     }
 }
 
-/// The player that the flags name, made sure of: one that is not installed is told at once, not after the film has come.
-pub(super) fn chosen_player(flags: &PlayerFlags) -> Result<Option<player::Choice>, Failure> {
-    let choice = if flags.vlc {
-        player::Choice::Vlc
-    } else if flags.mpv {
-        player::Choice::Mpv
-    } else if flags.mplayer {
-        player::Choice::Mplayer
-    } else if flags.smplayer {
-        player::Choice::Smplayer
-    } else if let Some(command) = &flags.player {
-        player::Choice::Command(command.clone())
-    } else if flags.open {
-        player::Choice::Open
-    } else if let Some(first) = flags.extra.first() {
-        let first = first.to_string_lossy();
-        let error = anyhow::anyhow!(
-            "what follows -- goes to a player, and none is chosen to take {first}: add --mpv or --vlc"
-        );
-        return Err(error).or_exit(Exit::Usage);
-    } else {
-        return Ok(None);
-    };
-    if choice != player::Choice::Open {
-        player::command_line(&choice, &Launch::default(), &Environment::here()).or_exit(Exit::Player)?;
-    }
-    Ok(Some(choice))
+/// The files as a .torrent or the cache tells them: neither swarm nor folder is needed for that.
+fn files_of(source: &Source) -> Option<Files> {
+    let metainfo = source.metainfo.as_ref()?;
+    let file = |file: &source::TorrentFile| File { path: file.path.join("/"), length: file.span.length };
+    Some(Files {
+        info_hash: source.info_hash.to_string(),
+        name: metainfo.name.clone(),
+        files: metainfo.files.iter().map(file).collect(),
+        chosen: 0,
+        queue: Vec::new(),
+    })
 }
 
 /// With no player, the URL is the first line of standard output, as people (and scripts) expect.
-pub(super) fn tell_url(session: &Session, url: Option<&str>, quiet: bool, has_player: bool) {
-    let Some(url) = url else { return };
-    if quiet {
+fn tell_url(session: &mut Session, url: Option<&str>, told: Told) {
+    let Some(url) = url.filter(|_| !session.teller.is_on()) else { return };
+    if told.quiet {
         session.screen.answer(&format!("server is listening on {url}"));
-    } else if !has_player {
+    } else if !told.has_player {
         session.screen.answer(url);
-        session.screen.hint("Open it in any player or browser. Ctrl-C ends.");
     }
 }
 
-fn options(flags: &Watch) -> Result<Options, Failure> {
+/// Several films of about the same size, and nobody has said which.
+fn has_choice_of_films(files: &Files, flags: &ChooseFlags) -> bool {
+    if flags.all || !flags.index.is_empty() || !flags.file.is_empty() {
+        return false;
+    }
+    let films = || files.files.iter().filter(|file| file.is_video()).map(|file| file.length);
+    let largest = films().max().unwrap_or(0);
+    films().filter(|&length| length as f64 >= largest as f64 * WORTH_ASKING).count() > 1
+}
+
+async fn to_stdout(session: &mut Session, files: &Files) -> Result<Exit, Failure> {
+    for &index in &files.queue {
+        let file = session.lineup.open(index).context("the torrent holds no file").or_exit(Exit::Choice)?;
+        match session.attend(pipe::to_stdout(file)).await {
+            Attended::Done(Ok(())) => {}
+            Attended::Done(Err(PipeError::Read(error))) => return Err(error).or_exit(Exit::Failure),
+            Attended::Done(Err(error)) => return Err(error).or_exit(Exit::Failure),
+            Attended::Ended | Attended::Picked(_) => return Ok(Exit::Interrupted),
+        }
+    }
+    Ok(Exit::Success)
+}
+
+fn choice(flags: &ChooseFlags) -> Choice {
+    if flags.all {
+        Choice::All
+    } else if !flags.index.is_empty() {
+        Choice::Indices(flags.index.clone())
+    } else if !flags.file.is_empty() {
+        Choice::Named(flags.file.clone())
+    } else {
+        Choice::Largest
+    }
+}
+
+/// What the swarm and the disk are told by flags that several commands have.
+pub(super) fn options(swarm: &SwarmFlags, storage: &StorageFlags) -> Result<Options, Failure> {
     let otherwise = Options::default();
-    let choice = match (flags.choose.index, &flags.choose.file) {
-        (Some(index), _) => Choice::Index(index),
-        (None, Some(name)) => Choice::Named(name.clone()),
-        (None, None) => Choice::Largest,
-    };
+    let blocklist = swarm.blocklist.as_deref().map(read_blocklist).transpose()?;
+    let slots = swarm.upload_slots();
     Ok(Options {
-        path: flags.path.clone(),
-        cache: folders::cache().or_exit(Exit::Disk)?,
-        trackers: flags.swarm.trackers.clone(),
-        peers: flags.swarm.peer.clone(),
-        most_peers: flags.swarm.connections.map_or(otherwise.most_peers, usize::from),
-        port: flags.swarm.peer_port,
-        dht: !flags.swarm.no_dht,
-        lsd: !flags.swarm.no_lsd,
-        upload: !flags.swarm.no_upload,
-        background: !flags.only_watched && !flags.choose.list,
-        trace: flags.trace.clone(),
-        choice,
+        path: storage.path.clone(),
+        cache: folders::cache(storage.cache.as_deref()).or_exit(Exit::Disk)?,
+        trackers: swarm.trackers.clone(),
+        own_trackers: !swarm.no_tracker,
+        peers: swarm.peer.clone(),
+        most_peers: swarm.connections.map_or(otherwise.most_peers, usize::from),
+        port: swarm.peer_port,
+        dht: !swarm.no_dht,
+        dht_bootstrap: swarm.dht_node.clone(),
+        lsd: !swarm.no_lsd,
+        upload: slots != Some(0),
+        upload_slots: slots.filter(|&slots| slots > 0).unwrap_or(otherwise.upload_slots),
+        blocklist: blocklist.map(Arc::new),
+        peer_timeout: swarm.timeout.map(Duration::from_millis),
         ..otherwise
     })
 }
 
-fn metainfo_files(metainfo: &Metainfo) -> impl Iterator<Item = (String, u64)> {
-    metainfo.files.iter().map(|file| (file.path.join("/"), file.span.length))
+fn read_blocklist(path: &Path) -> Result<Blocklist, Failure> {
+    let text = std::fs::read(path)
+        .with_context(|| format!("the blocklist {} cannot be read", path.display()))
+        .or_exit(Exit::Usage)?;
+    // Descriptions come in all encodings; addresses do not.
+    Blocklist::parse(&String::from_utf8_lossy(&text))
+        .with_context(|| format!("the blocklist {} cannot be used", path.display()))
+        .or_exit(Exit::Usage)
+}
+
+/// `peerflix list TORRENT`.
+pub(super) async fn list(flags: &List, notes: &[String], ending: Ending) -> Result<Exit, Failure> {
+    let teller = Teller::new(flags.json);
+    let style = if flags.json { Style::Json } else { Style::Lines };
+    let choose = ChooseFlags {
+        list: true,
+        index: flags.index.clone(),
+        file: flags.file.clone(),
+        all: false,
+    };
+    let options = Options {
+        choice: if flags.index.is_empty() && flags.file.is_empty() { Choice::Largest } else { choice(&choose) },
+        background: false,
+        ..options(&flags.swarm, &flags.storage)?
+    };
+    let mut session = Session::new(style, 1, teller.sibling(), ending)?;
+    notes.iter().for_each(|note| session.say(note));
+    let done = list_one(&mut session, flags, options).await;
+    drop(session.close().await);
+    if let Err(failure) = &done {
+        teller.tell(&Event::Error { code: failure.exit as u8, message: sentence(&failure.error) });
+    }
+    done
+}
+
+async fn list_one(session: &mut Session, flags: &List, options: Options) -> Result<Exit, Failure> {
+    let (net, cache) = (session.net.clone(), options.metadata_cache());
+    let source = match session.attend(source::resolve(&flags.torrent, &net, &cache)).await {
+        Attended::Done(source) => source.or_exit(Exit::Source)?,
+        Attended::Ended | Attended::Picked(_) => return Ok(Exit::Interrupted),
+    };
+    let all = flags.index.is_empty() && flags.file.is_empty();
+    if let Some(files) = files_of(&source).filter(|_| all) {
+        return print(session, &files, None);
+    }
+    session.open(0, source, options).await?;
+    let Some(files) = session.files().await? else { return Ok(Exit::Interrupted) };
+    if all {
+        return print(session, &files, None);
+    }
+    print(session, &files, Some(&files.queue))
+}
+
+/// `--list` where nobody can choose: prints the files of all torrents.
+async fn list_all(session: &mut Session, torrents: usize) -> Result<Exit, Failure> {
+    while torrents > 1 && session.lineup.is_growing() {
+        let changes = session.lineup.changes();
+        if session.attend(changes).await == Attended::Ended {
+            return Ok(Exit::Interrupted);
+        }
+    }
+    let files = session.lineup.known().context("no torrent could be opened").or_exit(Exit::Source)?;
+    print(session, &files, None)
 }
 
 /// One line a file: its number, its path, its size; as peerflix has always listed them.
-fn list(files: impl Iterator<Item = (String, u64)>) -> Result<Exit, Failure> {
-    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    let written = files
-        .enumerate()
-        .try_for_each(|(index, (path, length))| writeln!(out, "{index:>3} : {path} : {}", ByteSize(length)))
-        .and_then(|()| out.flush());
-    match written {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(error).context("writing to standard output failed").or_exit(Exit::Failure)
-        }
-        _ => Ok(Exit::Success),
+fn print(session: &Session, files: &Files, only: Option<&[usize]>) -> Result<Exit, Failure> {
+    if session.teller.is_on() {
+        session.teller.tell(&files_event(0, 0, files, None));
+        return Ok(Exit::Success);
     }
+    let listed: Vec<usize> = only.map_or_else(|| (0..files.files.len()).collect(), <[usize]>::to_vec);
+    written(|out| {
+        listed.iter().filter_map(|&index| Some((index, files.files.get(index)?))).try_for_each(|(index, file)| {
+            writeln!(out, "{index:>3} : {} : {}", shown(&file.path), ByteSize(file.length))
+        })
+    })
+}
+
+/// On a terminal a name is made harmless; a program gets it as it is.
+fn shown(path: &str) -> String {
+    if std::io::stdout().is_terminal() { clean(path) } else { path.to_owned() }
 }
