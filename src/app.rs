@@ -28,13 +28,17 @@ const WORKERS: usize = 1;
 /// Does what the command line says. Errors have been told to standard error when this returns.
 pub fn run(cli: Cli) -> Exit {
     let done = match &cli.command {
-        Some(Command::Generate { what }) => generate(what),
+        Some(Command::Generate(cli::Generate::Man)) => print(cli::generate::man),
+        Some(Command::Completions { shell }) => print(|to| cli::generate::completions(*shell, to)),
         Some(Command::Demo(flags)) => {
             trace_to_stderr(flags.verbose);
             in_runtime(|ending| demo::demo(flags, ending))
         }
+        Some(Command::List(_) | Command::Doctor(_) | Command::Cache(_) | Command::Config(_)) => {
+            Err(anyhow::anyhow!("this command is not there yet")).or_exit(Exit::Failure)
+        }
         None => {
-            trace_to_stderr(cli.watch.verbose);
+            trace_to_stderr(cli.watch.output.verbose);
             in_runtime(|ending| watch::watch(&cli.watch, ending))
         }
     };
@@ -58,8 +62,10 @@ fn sentence(error: &anyhow::Error) -> String {
     text
 }
 
-fn generate(what: &cli::Generate) -> Result<Exit, Failure> {
-    match cli::generate::generate(what, &mut std::io::stdout().lock()) {
+/// Has something written to standard output. A reader that goes away is a normal end.
+fn print(write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<Exit, Failure> {
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    match write(&mut out).and_then(|()| out.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(error).context("writing to standard output failed").or_exit(Exit::Failure)
         }

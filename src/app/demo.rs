@@ -30,7 +30,7 @@ struct Times {
 }
 
 pub(super) async fn demo(flags: &Demo, ending: Ending) -> Result<Exit, Failure> {
-    let player = match chosen_player(&flags.player)? {
+    let player = match chosen_player(&flags.players, &flags.extra)? {
         Some(player) => Some(player),
         None if flags.once || !has_screen() => None,
         None => player::installed(&player::Environment::here()).into_iter().next(),
@@ -91,7 +91,7 @@ async fn run(
         return Ok(Exit::Success);
     }
     match player {
-        Some(player) => play(session, &flags.player, player, &url, &files).await,
+        Some(player) => play(session, &flags.players, &flags.extra, player, &url, &files).await,
         None => {
             session.attend(std::future::pending::<()>()).await;
             Ok(Exit::Success)

@@ -1,5 +1,6 @@
 //! `peerflix TORRENT`.
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::path::Path;
 use std::pin::pin;
@@ -27,11 +28,11 @@ const GLANCE: Duration = Duration::from_millis(100);
 const GLANCE_AT_A_FILE: Duration = Duration::from_secs(2);
 
 pub(super) async fn watch(flags: &Watch, ending: Ending) -> Result<Exit, Failure> {
-    let player = chosen_player(&flags.player)?;
+    let player = chosen_player(&flags.playback.players, &flags.extra)?;
     let options = options(flags)?;
-    let style = match Style::of_terminal(flags.quiet) {
+    let style = match Style::of_terminal(flags.output.quiet) {
         // Two that draw on one terminal would draw over each other.
-        Style::Live { .. } if flags.verbose > 0 => Style::Lines,
+        Style::Live { .. } if flags.output.verbose > 0 => Style::Lines,
         style => style,
     };
     let mut session = Session::new(style, ending)?;
@@ -46,19 +47,19 @@ async fn stream(
     options: Options,
     player: Option<player::Choice>,
 ) -> Result<Exit, Failure> {
-    let url = match flags.choose.list || flags.to_stdout() {
+    let url = match flags.choose.list || flags.playback.to_stdout() {
         true => None,
         false => Some(session.listen(&flags.server).await?),
     };
     let net = session.net.clone();
     let cache = options.metadata_cache();
-    let typed = flags.torrent.as_deref().unwrap_or_default();
+    let typed = flags.torrents.first().map(String::as_str).unwrap_or_default();
     let glance = if Path::new(typed).is_file() { GLANCE_AT_A_FILE } else { GLANCE };
     let mut resolving = pin!(source::resolve(typed, &net, &cache));
     let (source, is_told) = match tokio::time::timeout(glance, &mut resolving).await {
         Ok(source) => (source.or_exit(Exit::Source)?, false),
         Err(_) => {
-            tell_url(session, url.as_deref(), flags.quiet, player.is_some());
+            tell_url(session, url.as_deref(), flags.output.quiet, player.is_some());
             match session.attend(resolving).await {
                 Some(source) => (source.or_exit(Exit::Source)?, true),
                 None => return Ok(Exit::Interrupted),
@@ -72,7 +73,7 @@ async fn stream(
     session.open(source, options).await?;
     if !is_told {
         // Not before: a folder that cannot be used, or is another's, should not first look right either.
-        tell_url(session, url.as_deref(), flags.quiet, player.is_some());
+        tell_url(session, url.as_deref(), flags.output.quiet, player.is_some());
     }
     // Ctrl-C is how one stops watching; but whoever has seen nothing yet, or only a part of what a pipe was to bring, has
     // not got what was asked for.
@@ -92,7 +93,7 @@ async fn stream(
     };
     session.warm_up(&files);
     match player {
-        Some(player) => play(session, &flags.player, player, &url, &files).await,
+        Some(player) => play(session, &flags.playback.players, &flags.extra, player, &url, &files).await,
         None => {
             session.attend(std::future::pending::<()>()).await;
             Ok(Exit::Success)
@@ -104,6 +105,7 @@ async fn stream(
 pub(super) async fn play(
     session: &mut Session,
     flags: &PlayerFlags,
+    extra: &[OsString],
     player: player::Choice,
     server: &str,
     files: &Files,
@@ -111,7 +113,7 @@ pub(super) async fn play(
     // Players remember by the URL how far a film was watched, so each film has its own, and not the server's plain `/`.
     let title = files.files.get(files.chosen).map(|file| file.name().to_owned()).unwrap_or_default();
     let url = format!("{}{}", server.trim_end_matches('/'), path_of(files.chosen, &title));
-    let launch = Launch { url, title: Some(title), on_top: !flags.not_on_top, extra: flags.extra.clone() };
+    let launch = Launch { url, title: Some(title), on_top: !flags.not_on_top, extra: extra.to_vec() };
     let mut player = player::start(&player, &launch, &Environment::here()).await.or_exit(Exit::Player)?;
     let Some(ended) = session.attend(player.wait()).await else {
         session.ends_with(player);
@@ -141,7 +143,10 @@ pub(super) async fn play(
 }
 
 /// The player that the flags name, made sure of: one that is not installed is told at once, not after the film has come.
-pub(super) fn chosen_player(flags: &PlayerFlags) -> Result<Option<player::Choice>, Failure> {
+pub(super) fn chosen_player(
+    flags: &PlayerFlags,
+    extra: &[OsString],
+) -> Result<Option<player::Choice>, Failure> {
     let choice = if flags.vlc {
         player::Choice::Vlc
     } else if flags.mpv {
@@ -154,7 +159,7 @@ pub(super) fn chosen_player(flags: &PlayerFlags) -> Result<Option<player::Choice
         player::Choice::Command(command.clone())
     } else if flags.open {
         player::Choice::Open
-    } else if let Some(first) = flags.extra.first() {
+    } else if let Some(first) = extra.first() {
         let first = first.to_string_lossy();
         let error = anyhow::anyhow!(
             "what follows -- goes to a player, and none is chosen to take {first}: add --mpv or --vlc"
@@ -182,23 +187,25 @@ pub(super) fn tell_url(session: &Session, url: Option<&str>, quiet: bool, has_pl
 
 fn options(flags: &Watch) -> Result<Options, Failure> {
     let otherwise = Options::default();
-    let choice = match (flags.choose.index, &flags.choose.file) {
-        (Some(index), _) => Choice::Index(index),
+    let choice = match (flags.choose.index.first(), flags.choose.file.first()) {
+        (Some(range), _) => Choice::Index(*range.start()),
         (None, Some(name)) => Choice::Named(name.clone()),
         (None, None) => Choice::Largest,
     };
     Ok(Options {
-        path: flags.path.clone(),
-        cache: folders::cache().or_exit(Exit::Disk)?,
+        path: flags.storage.path.clone(),
+        cache: folders::cache(flags.storage.cache.as_deref()).or_exit(Exit::Disk)?,
         trackers: flags.swarm.trackers.clone(),
         peers: flags.swarm.peer.clone(),
         most_peers: flags.swarm.connections.map_or(otherwise.most_peers, usize::from),
         port: flags.swarm.peer_port,
         dht: !flags.swarm.no_dht,
         lsd: !flags.swarm.no_lsd,
-        upload: !flags.swarm.no_upload,
-        background: !flags.only_watched && !flags.choose.list,
-        trace: flags.trace.clone(),
+        upload: flags.swarm.upload_slots() != Some(0),
+        upload_slots: flags.swarm.upload_slots().unwrap_or(otherwise.upload_slots),
+        dht_bootstrap: flags.swarm.dht_node.clone(),
+        background: !flags.storage.only_watched && !flags.choose.list,
+        trace: flags.output.trace.clone(),
         choice,
         ..otherwise
     })
