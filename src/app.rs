@@ -1,22 +1,29 @@
 //! Which parts a command needs, put together; the one place that sees all of them.
 
+mod cache;
 mod demo;
+mod doctor;
 mod ending;
 mod exit;
 mod folders;
-mod late;
+mod hooks;
+mod lineup;
+mod moment;
 mod pipe;
+mod play;
 mod report;
 mod scratch;
 mod session;
+mod telling;
+mod view;
 mod watch;
+mod why;
 
 use std::io::Write;
 
 use anyhow::Context;
 
 pub use exit::Exit;
-pub use late::Late;
 
 use crate::cli::{self, Cli, Command};
 use ending::Ending;
@@ -28,14 +35,27 @@ const WORKERS: usize = 1;
 /// Does what the command line says. Errors have been told to standard error when this returns.
 pub fn run(cli: Cli) -> Exit {
     let done = match &cli.command {
-        Some(Command::Generate { what }) => generate(what),
+        Some(Command::Generate(cli::Generate::Man)) => print(cli::generate::man),
+        Some(Command::Completions { shell }) => print(|to| cli::generate::completions(*shell, to)),
         Some(Command::Demo(flags)) => {
             trace_to_stderr(flags.verbose);
             in_runtime(|ending| demo::demo(flags, ending))
         }
+        Some(Command::List(flags)) => {
+            trace_to_stderr(flags.verbose);
+            in_runtime(|ending| watch::list(flags, &cli.notes, ending))
+        }
+        Some(Command::Doctor(flags)) => {
+            trace_to_stderr(flags.verbose);
+            in_runtime(|ending| doctor::doctor(flags, &cli.notes, ending))
+        }
+        Some(Command::Cache(flags)) => cache::cache(flags),
+        Some(Command::Config(_)) => {
+            Err(anyhow::anyhow!("this command is not there yet")).or_exit(Exit::Failure)
+        }
         None => {
-            trace_to_stderr(cli.watch.verbose);
-            in_runtime(|ending| watch::watch(&cli.watch, ending))
+            trace_to_stderr(cli.watch.output.verbose);
+            in_runtime(|ending| watch::watch(&cli.watch, &cli.notes, ending))
         }
     };
     match done {
@@ -58,8 +78,10 @@ fn sentence(error: &anyhow::Error) -> String {
     text
 }
 
-fn generate(what: &cli::Generate) -> Result<Exit, Failure> {
-    match cli::generate::generate(what, &mut std::io::stdout().lock()) {
+/// Has something written to standard output. A reader that goes away is a normal end.
+fn print(write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<Exit, Failure> {
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    match write(&mut out).and_then(|()| out.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(error).context("writing to standard output failed").or_exit(Exit::Failure)
         }

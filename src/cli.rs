@@ -1,23 +1,35 @@
-//! Flags, and nothing else: what each means to the parts is `app`'s.
+//! Flags, and nothing else: what each means to the parts is `app`'s, and where else it can be set is `config`'s.
 
 pub mod generate;
+mod value;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{ArgAction, Args, Parser, Subcommand};
+use clap_complete::Shell;
 
 /// One line each: what is typed, what it does.
 pub(crate) const EXAMPLES: &str = "  peerflix 'magnet:?xt=urn:btih:…' --vlc        watch in VLC
   peerflix film.torrent                         print a URL that any player opens
-  peerflix film.torrent --list                  what is in it
+  peerflix series.torrent --list                choose a file from a list
+  peerflix series.torrent --all --mpv           all episodes, one after the other
   peerflix film.torrent --file '*trailer*'      another file than the largest
   peerflix 'magnet:?…' --mpv -- --fullscreen    what follows -- goes to the player
   peerflix 'magnet:?…' --stdout | mpv -         through a pipe
+  peerflix doctor 'magnet:?…'                   why does it not play?
   peerflix demo                                 see it work, without any network";
 
-const EXIT_CODES: &str = "\
+const MORE: &str = "All options: peerflix --help. Those of a command: peerflix COMMAND --help.";
+
+const LATER: &str = "\
+Every option can also stand in ~/.config/peerflix/config.toml (port = 9000) or in the environment
+(PEERFLIX_PORT=9000); `peerflix config` shows what is in force, and where it comes from. A switch
+that is set there is unset with =false, as in --vlc=false.
+
 Exit codes: 0 ended as asked, 1 failed, 2 wrong usage, 3 not a torrent, 4 no such file in it,
 5 no player, or it failed, 6 cannot listen, 7 disk trouble, 130 interrupted before it was done.";
 
@@ -25,116 +37,115 @@ Exit codes: 0 ended as asked, 1 failed, 2 wrong usage, 3 not a torrent, 4 no suc
 ///
 /// Streams a torrent: finds peers, fetches first what the player needs next, and serves it over HTTP while it
 /// downloads, so that any player can watch and seek at once.
-#[derive(Parser, Debug)]
+#[derive(Parser, Clone, Debug)]
 #[command(
     name = "peerflix",
     version,
-    after_help = format!("Examples:\n{EXAMPLES}\n\n{EXIT_CODES}"),
+    override_usage = "peerflix [OPTIONS] TORRENT... [-- PLAYER ARGS...]\n       peerflix COMMAND [OPTIONS]",
+    after_help = format!("Examples:\n{EXAMPLES}\n\n{MORE}"),
+    after_long_help = format!("Examples:\n{EXAMPLES}\n\n{LATER}"),
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
+    args_override_self = true,
     disable_help_subcommand = true,
-    max_term_width = 110
+    max_term_width = 98
 )]
 pub struct Cli {
     #[command(flatten)]
     pub watch: Watch,
     #[command(subcommand)]
     pub command: Option<Command>,
+    /// Read this configuration too; what it says counts more than config.toml
+    #[arg(long, value_name = "FILE", global = true, help_heading = "Output", hide_short_help = true)]
+    pub config: Option<PathBuf>,
+    /// What the user should be told before anything else happens, a sentence each: of flags that do nothing any more, and
+    /// of a magnet link that looks cut. Not for `--quiet`.
+    #[arg(skip)]
+    pub notes: Vec<String>,
 }
 
-#[derive(Subcommand, Debug)]
+#[derive(Subcommand, Clone, Debug)]
 pub enum Command {
-    /// Show that everything works: stream a small film inside the program from seeds on this computer
+    /// Print the files of a torrent, with the number of each
+    List(List),
+    /// See it work: stream a small film inside the program from seeds on this computer
     Demo(Demo),
-    /// Print the man page or a shell's completions
-    #[command(hide = true)]
-    Generate {
-        #[command(subcommand)]
-        what: Generate,
+    /// Say why a torrent does not play: trackers, DHT, peers, disk, players
+    Doctor(Doctor),
+    /// Show what is kept on the disk, or remove it
+    Cache(Cache),
+    /// Show every option that is in force, and where it comes from
+    Config(Config),
+    /// Print a shell's completions
+    Completions {
+        /// The shell
+        #[arg(value_parser = shells())]
+        shell: Shell,
     },
+    /// Print the man page
+    #[command(hide = true, subcommand)]
+    Generate(Generate),
 }
 
-/// What `make install` installs beside the binary.
-#[derive(Subcommand, Debug)]
+/// What `make install` installs beside the binary and the completions.
+#[derive(Subcommand, Clone, Debug)]
 pub enum Generate {
     /// The man page
     Man,
-    /// Completions
-    Completions { shell: clap_complete::Shell },
 }
 
-#[derive(Args, Debug)]
-pub struct Demo {
-    /// Fetch the whole film over HTTP, compare each byte, report the times, and end (for scripts)
-    #[arg(long, conflicts_with_all = ["vlc", "mpv", "mplayer", "smplayer", "player", "open"])]
-    pub once: bool,
-    #[command(flatten)]
-    pub player: PlayerFlags,
-    #[command(flatten)]
-    pub server: ServerFlags,
-    /// Print one line, `server is listening on URL`, and no progress
-    #[arg(short, long)]
-    pub quiet: bool,
-    /// Write what happens inside to standard error; twice for more
-    #[arg(long, action = clap::ArgAction::Count)]
-    pub verbose: u8,
-}
-
-#[derive(Args, Debug)]
+/// `peerflix TORRENT`: what there is no word for, because everybody comes for it.
+#[derive(Args, Clone, Debug)]
 pub struct Watch {
-    /// A magnet link, an info hash, a .torrent file, the URL of one, or - to read one from standard input
-    #[arg(required = true)]
-    pub torrent: Option<String>,
-
+    /// Magnet links, info hashes, .torrent files, URLs of them, or - to read one from standard input
+    #[arg(required = true, value_name = "TORRENT")]
+    pub torrents: Vec<String>,
     #[command(flatten)]
-    pub player: PlayerFlags,
-
-    /// Write the file to standard output, and nothing else there
-    #[arg(long, help_heading = "Player", group = "destination")]
-    pub stdout: bool,
-    /// The same as --stdout
-    #[arg(short, long, value_name = "-", value_parser = ["-"], help_heading = "Player", group = "destination")]
-    pub output: Option<String>,
-
+    pub playback: PlaybackFlags,
     #[command(flatten)]
     pub choose: ChooseFlags,
-
+    #[command(flatten)]
+    pub subtitles: SubtitleFlags,
     #[command(flatten)]
     pub server: ServerFlags,
-
     #[command(flatten)]
     pub swarm: SwarmFlags,
-
-    /// Keep the film in this folder, under the torrent's own names [default: the user's cache folder]
-    ///
-    /// Pieces do not end where files do: the beginning or the end of a neighbouring file comes along, under its own name
-    /// too. What peerflix must remember is beside it, in a folder whose name begins with .peerflix.
-    #[arg(short = 'f', long, value_name = "DIR", help_heading = "Disk")]
-    pub path: Option<PathBuf>,
-    /// Fetch only what is watched, not the rest of the file in the background
-    #[arg(long, help_heading = "Disk")]
-    pub only_watched: bool,
-
-    /// Print one line, `server is listening on URL`, and no progress
-    #[arg(short, long, help_heading = "Terminal")]
-    pub quiet: bool,
-    /// Write what happens inside to standard error; twice for more
-    #[arg(long, action = clap::ArgAction::Count, help_heading = "Terminal")]
-    pub verbose: u8,
-    /// Write everything that the scheduler is told to this file, so that a bad evening can be replayed
-    #[arg(long, value_name = "FILE", help_heading = "Terminal")]
-    pub trace: Option<PathBuf>,
+    #[command(flatten)]
+    pub storage: StorageFlags,
+    #[command(flatten)]
+    pub output: OutputFlags,
+    /// Arguments for the player
+    #[arg(last = true, value_name = "PLAYER ARGS")]
+    pub extra: Vec<OsString>,
 }
 
-impl Watch {
+/// Where the film goes. At most one of the players and of `stdout` and `output` is set.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Playback")]
+pub struct PlaybackFlags {
+    #[command(flatten)]
+    pub players: PlayerFlags,
+    /// Write the file to standard output, and nothing else there
+    #[arg(long, group = "destination")]
+    pub stdout: bool,
+    /// The same as --stdout
+    #[arg(short, long, value_name = "-", value_parser = value::dash, group = "destination", hide_short_help = true)]
+    pub output: Option<String>,
+    /// Start the player only when it can play to the end without a stall
+    #[arg(long)]
+    pub wait: bool,
+}
+
+impl PlaybackFlags {
     /// True if the file goes to standard output.
     pub fn to_stdout(&self) -> bool {
         self.stdout || self.output.is_some()
     }
 }
 
-#[derive(Args, Debug, Default)]
-#[command(next_help_heading = "Player")]
+/// Which player, and how. At most one of them is set.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Playback")]
 pub struct PlayerFlags {
     /// Watch in VLC
     #[arg(short = 'v', long, group = "destination")]
@@ -143,135 +154,286 @@ pub struct PlayerFlags {
     #[arg(short = 'k', long, group = "destination")]
     pub mpv: bool,
     /// Watch in MPlayer
-    #[arg(short, long, group = "destination")]
+    #[arg(short, long, group = "destination", hide_short_help = true)]
     pub mplayer: bool,
     /// Watch in SMPlayer
-    #[arg(short = 'g', long, group = "destination")]
+    #[arg(short = 'g', long, group = "destination", hide_short_help = true)]
     pub smplayer: bool,
-    /// Watch in another player; the URL is added at the end
-    #[arg(long, value_name = "CMD ARGS", group = "destination")]
-    pub player: Option<String>,
-    /// Open in whatever the desktop opens films with
+    /// Watch in MPC-HC (Windows)
+    #[arg(long, group = "destination", hide_short_help = true)]
+    pub mpchc: bool,
+    /// Watch in PotPlayer (Windows)
+    #[arg(long, group = "destination", hide_short_help = true)]
+    pub potplayer: bool,
+    /// Watch in whatever the desktop opens films with
     #[arg(long, group = "destination")]
     pub open: bool,
+    /// Watch in another player: a program and its arguments; the URL takes the place of {} or comes last
+    #[arg(long, value_name = "CMD ARGS", group = "destination")]
+    pub player: Option<String>,
     /// Do not keep the player's window above the others
-    #[arg(short = 'd', long)]
+    #[arg(short = 'd', long, hide_short_help = true)]
     pub not_on_top: bool,
     /// Go on when the player has ended
-    #[arg(short = 'n', long)]
+    #[arg(short = 'n', long, hide_short_help = true)]
     pub no_quit: bool,
-    /// Arguments for the player
-    #[arg(last = true, value_name = "PLAYER ARGS")]
-    pub extra: Vec<OsString>,
 }
 
-#[derive(Args, Debug, Default)]
-#[command(next_help_heading = "Choosing")]
+/// Which files. At most one of them is set.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Playback")]
 pub struct ChooseFlags {
-    /// Print the files and end
-    #[arg(short, long, conflicts_with_all = ["index", "file"])]
+    /// Choose from a list of the files; not on a terminal: print it and end
+    #[arg(short, long, group = "choice")]
     pub list: bool,
-    /// Take this file, by its number in --list [default: the largest film, else the largest file]
-    #[arg(short, long, value_name = "N", conflicts_with = "file")]
-    pub index: Option<usize>,
-    /// Take this file, by its name, its path, or a pattern such as '*s01e02*'
-    #[arg(long, value_name = "GLOB")]
-    pub file: Option<String>,
+    /// Take the files of these numbers: 3, 3-7, or 1,4-6 [default: the largest film, else the largest file]
+    #[arg(short, long, value_name = "N", value_delimiter = ',', value_parser = value::indices, group = "choice")]
+    pub index: Vec<RangeInclusive<usize>>,
+    /// Take the files of this name, path, or pattern such as '*s01e0[1-5]*' (again for more)
+    #[arg(long, value_name = "GLOB", group = "choice")]
+    pub file: Vec<String>,
+    /// Take all films and songs, one after the other
+    #[arg(short, long, group = "choice")]
+    pub all: bool,
 }
 
-#[derive(Args, Debug, Default)]
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Playback")]
+pub struct SubtitleFlags {
+    /// Show the subtitles of this file
+    #[arg(short = 't', long, value_name = "FILE", group = "subtitle")]
+    pub subtitles: Option<String>,
+    /// Show the torrent's own subtitles in the first of these languages that it has: en,de
+    /// [default: the language of this computer]
+    #[arg(long, value_name = "LANG", value_delimiter = ',', value_parser = value::language)]
+    pub sub_lang: Vec<String>,
+    /// Show no subtitles, even if the torrent has some
+    #[arg(long, group = "subtitle", hide_short_help = true)]
+    pub no_subs: bool,
+}
+
+#[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Server")]
 pub struct ServerFlags {
     /// Serve HTTP on this port [default: 8888, or the next free one]
-    #[arg(short, long, value_name = "PORT")]
+    #[arg(short, long, value_name = "PORT", value_parser = value::port)]
     pub port: Option<u16>,
     /// Serve on this address or name instead of to this computer only
     #[arg(long, value_name = "HOST")]
     pub hostname: Option<String>,
 }
 
-#[derive(Args, Debug, Default)]
+#[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Swarm")]
 pub struct SwarmFlags {
     /// Ask these trackers too (again, or with commas, for more)
     ///
     /// They may be anywhere. Those that a magnet or a torrent names may be on this computer or its network only if they
     /// are udp, or the last part of their path begins with announce.
-    #[arg(long, value_name = "URL", value_delimiter = ',')]
+    #[arg(long, value_name = "URL", value_delimiter = ',', value_parser = value::tracker)]
     pub trackers: Vec<String>,
+    /// Do not ask the torrent's own trackers, only those of --trackers
+    #[arg(long, hide_short_help = true)]
+    pub no_tracker: bool,
     /// Begin with this peer (again, or with commas, for more)
-    #[arg(short = 'e', long, value_name = "IP:PORT", value_delimiter = ',')]
+    #[arg(short = 'e', long, value_name = "IP:PORT", value_delimiter = ',', value_parser = value::peer)]
     pub peer: Vec<SocketAddr>,
     /// Listen for peers on this port [default: any free one]
-    #[arg(short = 'x', long, value_name = "PORT")]
+    #[arg(short = 'x', long, value_name = "PORT", value_parser = value::port)]
     pub peer_port: Option<u16>,
-    /// Connect to this many peers at most
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=2000))]
+    /// Connect to this many peers at most [default: 100]
+    #[arg(short, long, value_name = "N", value_parser = value::connections, alias = "connection")]
     pub connections: Option<u16>,
-    /// Do not use the DHT
-    #[arg(long)]
-    pub no_dht: bool,
-    /// Do not look for peers in the local network
-    #[arg(long)]
-    pub no_lsd: bool,
-    /// Send nothing to other peers (they will send you less)
-    #[arg(long)]
+    /// Send to this many peers at a time; 0 is none, and they will send you less
+    #[arg(long, value_name = "N", value_parser = value::uploads, group = "upload")]
+    pub uploads: Option<usize>,
+    /// The same as --uploads 0
+    #[arg(long, group = "upload", hide_short_help = true)]
     pub no_upload: bool,
+    /// Do not use the DHT
+    #[arg(long, hide_short_help = true)]
+    pub no_dht: bool,
+    /// Enter the DHT by this node instead of by the well-known ones (again, or with commas, for more)
+    #[arg(
+        long,
+        value_name = "HOST:PORT",
+        value_delimiter = ',',
+        value_parser = value::node,
+        hide_short_help = true
+    )]
+    pub dht_node: Vec<String>,
+    /// Do not look for peers in the local network
+    #[arg(long, hide_short_help = true)]
+    pub no_lsd: bool,
+    /// Neither call nor answer the addresses in this file
+    ///
+    /// A line each, as DESCRIPTION:FIRST-LAST (the format of eMule and PeerGuardian), FIRST-LAST, ADDRESS/BITS or ADDRESS.
+    #[arg(short, long, value_name = "FILE", hide_short_help = true)]
+    pub blocklist: Option<PathBuf>,
+    /// Drop a peer that owes something and has sent nothing for this long [default: as its pace suggests]
+    #[arg(long, value_name = "MS", value_parser = value::timeout, hide_short_help = true)]
+    pub timeout: Option<u64>,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use clap::CommandFactory;
-
-    fn parse(line: &[&str]) -> Result<Cli, clap::Error> {
-        Cli::try_parse_from(std::iter::once("peerflix").chain(line.iter().copied()))
+impl SwarmFlags {
+    /// How many peers may download at a time; 0: none. `None`: as many as are usual.
+    pub fn upload_slots(&self) -> Option<usize> {
+        if self.no_upload { Some(0) } else { self.uploads }
     }
+}
 
-    const MAGNET: &str = "magnet:?xt=urn:btih:0123456789abcdef0123456789abcdef01234567&dn=a=b,c&tr=udp://t:1";
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Storage")]
+pub struct StorageFlags {
+    /// Keep the film in this folder, under the torrent's own names [default: the cache]
+    ///
+    /// Pieces do not end where files do: the beginning or the end of a neighbouring file comes along, under its own name
+    /// too. What peerflix must remember is beside it, in a folder whose name begins with .peerflix.
+    #[arg(short = 'f', long, value_name = "DIR")]
+    pub path: Option<PathBuf>,
+    /// The cache: the folder for films and for what is remembered between runs
+    /// [default: peerflix in the user's cache folder]
+    #[arg(long, value_name = "DIR", alias = "tmp", hide_short_help = true)]
+    pub cache: Option<PathBuf>,
+    /// Fetch only what is watched, not the rest of the file in the background
+    #[arg(long, hide_short_help = true)]
+    pub only_watched: bool,
+    /// Remove the film from the disk at the end
+    #[arg(short, long)]
+    pub remove: bool,
+}
 
-    #[test]
-    fn the_flags_do_not_contradict_each_other() {
-        Cli::command().debug_assert();
-    }
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Output")]
+pub struct OutputFlags {
+    /// Print one line, `server is listening on URL`, and no progress
+    #[arg(short, long, group = "style")]
+    pub quiet: bool,
+    /// Print what happens as one JSON object a line, for scripts
+    #[arg(long, group = "style")]
+    pub json: bool,
+    /// Write what happens inside to standard error; twice for more
+    #[arg(long, action = ArgAction::Count, hide_short_help = true)]
+    pub verbose: u8,
+    /// Write everything that the scheduler is told to this file, so that a bad evening can be replayed
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    pub trace: Option<PathBuf>,
+    /// Run this when the URL is there; what it is, is in the environment
+    #[arg(long, value_name = "CMD ARGS", hide_short_help = true)]
+    pub on_listening: Option<String>,
+    /// Run this when a file is whole; which it is, is in the environment
+    #[arg(long, value_name = "CMD ARGS", hide_short_help = true)]
+    pub on_downloaded: Option<String>,
+}
 
-    #[test]
-    fn a_magnet_needs_no_subcommand_wherever_it_stands() {
-        for line in [vec![MAGNET, "--vlc"], vec!["--vlc", MAGNET], vec!["-q", MAGNET, "-p", "9000"]] {
-            let cli = parse(&line).expect("parses");
-            assert_eq!(cli.watch.torrent.as_deref(), Some(MAGNET));
-            assert!(cli.command.is_none());
-        }
-    }
+#[derive(Args, Clone, Debug)]
+pub struct List {
+    /// A magnet link, an info hash, a .torrent file, the URL of one, or - to read one from standard input
+    #[arg(value_name = "TORRENT")]
+    pub torrent: String,
+    /// Only the files of these numbers: 3, 3-7, or 1,4-6
+    #[arg(short, long, value_name = "N", value_delimiter = ',', value_parser = value::indices, group = "choice")]
+    pub index: Vec<RangeInclusive<usize>>,
+    /// Only the files of this name, path, or pattern (again for more)
+    #[arg(long, value_name = "GLOB", group = "choice")]
+    pub file: Vec<String>,
+    /// Print one JSON object instead, for scripts
+    #[arg(long)]
+    pub json: bool,
+    /// Write what happens inside to standard error; twice for more
+    #[arg(long, action = ArgAction::Count)]
+    pub verbose: u8,
+    #[command(flatten)]
+    pub swarm: SwarmFlags,
+    #[command(flatten)]
+    pub storage: StorageFlags,
+}
 
-    #[test]
-    fn what_follows_two_dashes_is_the_players() {
-        let cli = parse(&[MAGNET, "--mpv", "--", "--fullscreen", "--vlc"]).expect("parses");
-        assert!(cli.watch.player.mpv && !cli.watch.player.vlc);
-        assert_eq!(cli.watch.player.extra, ["--fullscreen", "--vlc"]);
-    }
+#[derive(Args, Clone, Debug)]
+pub struct Demo {
+    /// Fetch the whole film over HTTP, compare each byte, report the times, and end (for scripts)
+    #[arg(long, conflicts_with = "destination")]
+    pub once: bool,
+    #[command(flatten)]
+    pub players: PlayerFlags,
+    #[command(flatten)]
+    pub server: ServerFlags,
+    /// Print one line, `server is listening on URL`, and no progress
+    #[arg(short, long, help_heading = "Output")]
+    pub quiet: bool,
+    /// Write what happens inside to standard error; twice for more
+    #[arg(long, action = ArgAction::Count, help_heading = "Output")]
+    pub verbose: u8,
+    /// Arguments for the player
+    #[arg(last = true, value_name = "PLAYER ARGS")]
+    pub extra: Vec<OsString>,
+}
 
-    #[test]
-    fn a_film_goes_to_one_place_only() {
-        for line in [["--vlc", "--mpv"], ["--stdout", "--vlc"], ["--open", "--stdout"]] {
-            assert!(parse(&[MAGNET, line[0], line[1]]).is_err(), "{line:?}");
-        }
-        assert!(parse(&[MAGNET, "-o", "-"]).expect("parses").watch.to_stdout());
-        assert!(parse(&[MAGNET, "-o", "film.mkv"]).is_err());
-    }
+/// What it reports is meant to be pasted into an issue.
+#[derive(Args, Clone, Debug)]
+pub struct Doctor {
+    /// A magnet link, an info hash, a .torrent file, the URL of one, or - to read one from standard input
+    #[arg(value_name = "TORRENT")]
+    pub torrent: String,
+    /// Look for so long
+    #[arg(long, value_name = "S", default_value_t = 20, value_parser = value::seconds)]
+    pub seconds: u64,
+    /// Report as one JSON object instead, for scripts
+    #[arg(long)]
+    pub json: bool,
+    /// Write what happens inside to standard error; twice for more
+    #[arg(long, action = ArgAction::Count)]
+    pub verbose: u8,
+    #[command(flatten)]
+    pub swarm: SwarmFlags,
+    #[command(flatten)]
+    pub storage: StorageFlags,
+}
 
-    #[test]
-    fn lists_are_repeated_or_have_commas() {
-        let cli = parse(&[MAGNET, "-e", "127.0.0.1:1,[::1]:2", "--peer", "127.0.0.1:3"]).expect("parses");
-        assert_eq!(cli.watch.swarm.peer.len(), 3);
-        assert!(parse(&[MAGNET, "--peer", "example"]).is_err());
-    }
+#[derive(Args, Clone, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Cache {
+    #[command(subcommand)]
+    pub command: Option<CacheCommand>,
+    /// Print one JSON object instead, for scripts
+    #[arg(long)]
+    pub json: bool,
+    /// The cache [default: peerflix in the user's cache folder]
+    #[arg(long, value_name = "DIR", alias = "tmp", global = true)]
+    pub cache: Option<PathBuf>,
+}
 
-    #[test]
-    fn nothing_at_all_is_wrong_usage() {
-        assert!(parse(&[]).is_err());
-        assert!(
-            matches!(parse(&["demo", "--once"]).expect("parses").command, Some(Command::Demo(d)) if d.once)
-        );
-    }
+#[derive(Subcommand, Clone, Debug)]
+pub enum CacheCommand {
+    /// Remove films and what is remembered of them; those that another peerflix uses stay
+    Clear(Clear),
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct Clear {
+    /// Only these: info hashes, or names as `peerflix cache` shows them [default: all]
+    #[arg(value_name = "TORRENT")]
+    pub torrents: Vec<String>,
+    /// Only what nobody has used for so many days
+    #[arg(long, value_name = "DAYS", value_parser = value::days)]
+    pub older_than: Option<u64>,
+    /// Say what would go, and remove nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct Config {
+    /// Print one JSON object instead, for scripts
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn shells() -> impl TypedValueParser<Value = Shell> {
+    PossibleValuesParser::new(["bash", "zsh", "fish", "powershell"]).map(|name| match name.as_str() {
+        "zsh" => Shell::Zsh,
+        "fish" => Shell::Fish,
+        "powershell" => Shell::PowerShell,
+        _ => Shell::Bash,
+    })
 }

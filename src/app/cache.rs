@@ -9,26 +9,35 @@ use serde::Serialize;
 
 use super::exit::{Exit, Failure, OrExit};
 use super::folders;
-use super::written;
+use super::print;
 use crate::cli::{Cache, CacheCommand};
+use crate::events;
 use crate::torrent::kept::{Kept, kept};
 use crate::units::ByteSize;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 pub(super) fn cache(flags: &Cache) -> Result<Exit, Failure> {
-    let folder = folders::cache(flags.storage.cache.as_deref()).or_exit(Exit::Disk)?;
+    let folder = folders::cache(flags.cache.as_deref()).or_exit(Exit::Disk)?;
     let all = kept(&folder)
         .with_context(|| format!("the folder {} cannot be read", folder.display()))
         .or_exit(Exit::Disk)?;
     match &flags.command {
         None => list(&folder, &all, flags.json),
         Some(CacheCommand::Clear(clear)) => {
-            let least = clear.older_than.map(|days| DAY.saturating_mul(days));
+            let least = clear.older_than.map(|days| DAY.saturating_mul(u32::try_from(days).unwrap_or(u32::MAX)));
             let chosen = chosen(&all, &clear.torrents, least)?;
             remove(&chosen, clear.dry_run)
         }
     }
+}
+
+#[derive(Serialize)]
+struct Listing<'a> {
+    v: u32,
+    folder: String,
+    bytes: u64,
+    kept: Vec<Row<'a>>,
 }
 
 #[derive(Serialize)]
@@ -41,33 +50,37 @@ struct Row<'a> {
     in_use: bool,
 }
 
+impl Row<'_> {
+    fn of(kept: &Kept) -> Row<'_> {
+        let used_at = kept.used_at.and_then(|at| at.duration_since(SystemTime::UNIX_EPOCH).ok());
+        Row {
+            info_hash: &kept.info_hash,
+            name: kept.name.as_deref(),
+            bytes: kept.bytes,
+            used_at: used_at.map(|at| at.as_secs()),
+            in_use: kept.is_open,
+        }
+    }
+}
+
 fn list(folder: &Path, all: &[Kept], json: bool) -> Result<Exit, Failure> {
-    written(|out| {
+    let bytes = all.iter().map(|kept| kept.bytes).sum();
+    print(|out| {
         if json {
-            for kept in all {
-                let used_at = kept.used_at.and_then(|at| at.duration_since(SystemTime::UNIX_EPOCH).ok());
-                let row = Row {
-                    info_hash: &kept.info_hash,
-                    name: kept.name.as_deref(),
-                    bytes: kept.bytes,
-                    used_at: used_at.map(|at| at.as_secs()),
-                    in_use: kept.is_open,
-                };
-                serde_json::to_writer(&mut *out, &row)?;
-                writeln!(out)?;
-            }
-            return Ok(());
+            let kept = all.iter().map(Row::of).collect();
+            let listing = Listing { v: events::VERSION, folder: folder.display().to_string(), bytes, kept };
+            serde_json::to_writer(&mut *out, &listing)?;
+            return writeln!(out);
         }
         for kept in all {
             writeln!(out, "{}", line(kept))?;
         }
-        let total = all.iter().map(|kept| kept.bytes).sum();
         match all.len() {
             0 => writeln!(out, "nothing is kept in {}", folder.display()),
             _ => writeln!(
                 out,
                 "{} in {}; peerflix cache clear [NAME or HASH] [--older-than DAYS] removes it",
-                ByteSize(total),
+                ByteSize(bytes),
                 folder.display()
             ),
         }
@@ -138,7 +151,7 @@ fn remove(chosen: &[&Kept], dry_run: bool) -> Result<Exit, Failure> {
         0 => "nothing to remove".to_owned(),
         _ => format!("{} {verb}", ByteSize(freed)),
     });
-    written(|out| lines.iter().try_for_each(|line| writeln!(out, "{line}")))
+    print(|out| lines.iter().try_for_each(|line| writeln!(out, "{line}")))
 }
 
 #[cfg(test)]

@@ -9,7 +9,10 @@ use super::ending::Ending;
 use super::exit::{Exit, Failure, OrExit};
 use super::scratch::Scratch;
 use super::session::Session;
-use super::watch::{chosen_player, play, tell_url};
+use super::play::{Playing, Subtitles, chosen_player, play};
+use super::session::Attended;
+use super::telling::Teller;
+use super::watch::{Told, tell_url};
 use crate::cli::Demo;
 use crate::demo::{CLIP, DemoSwarm};
 use crate::player;
@@ -30,7 +33,7 @@ struct Times {
 }
 
 pub(super) async fn demo(flags: &Demo, ending: Ending) -> Result<Exit, Failure> {
-    let player = match chosen_player(&flags.player)? {
+    let player = match chosen_player(&flags.players, &flags.extra)? {
         Some(player) => Some(player),
         None if flags.once || !has_screen() => None,
         None => player::installed(&player::Environment::here()).into_iter().next(),
@@ -41,7 +44,7 @@ pub(super) async fn demo(flags: &Demo, ending: Ending) -> Result<Exit, Failure> 
     };
     let folder = Scratch::new().context("the demo has no place for its film").or_exit(Exit::Disk)?;
     ending.remove_at_exit(folder.path());
-    let mut session = Session::new(style, ending)?;
+    let mut session = Session::new(style, 1, Teller::new(false), ending)?;
     let swarm = DemoSwarm::start(folder.path(), &session.net).await.or_exit(Exit::Failure)?;
     let done = run(&mut session, flags, player, &swarm, folder.path().join("cache")).await;
     session.close().await;
@@ -58,7 +61,7 @@ async fn run(
     cache: std::path::PathBuf,
 ) -> Result<Exit, Failure> {
     if !flags.quiet {
-        session.screen.say(&format!(
+        session.say(&format!(
             "The film is in the program; {} seeds and a tracker on this computer have it. This is what now runs:\n\
              peerflix '{}'\n",
             swarm.seeds(),
@@ -68,21 +71,22 @@ async fn run(
     let begun = Instant::now();
     let url = session.listen(&flags.server).await?;
     let listening = begun.elapsed();
-    tell_url(session, Some(&url), flags.quiet, player.is_some() || flags.once);
+    let told = Told { quiet: flags.quiet, has_player: player.is_some() || flags.once };
+    tell_url(session, Some(&url), told);
 
     // Nothing of the demo leaves this computer.
     let options = Options { cache, dht: false, lsd: false, ..Options::default() };
     let cached = options.metadata_cache();
     let source = source::resolve(&swarm.magnet, &session.net, &cached).await.or_exit(Exit::Failure)?;
-    session.open(source, options).await?;
+    session.open(0, source, options).await?;
     let Some(files) = session.files().await? else { return Ok(Exit::Interrupted) };
-    session.warm_up(&files);
+    session.warm_up(files.chosen, &[]);
     let metadata = begun.elapsed();
 
     if flags.once {
         let net = session.net.clone();
         let fetch = tokio::time::timeout(PATIENCE, fetch(&net, &url, begun));
-        let Some(fetched) = session.attend(fetch).await else { return Ok(Exit::Interrupted) };
+        let Attended::Done(fetched) = session.attend(fetch).await else { return Ok(Exit::Interrupted) };
         let (first_byte, whole) = fetched
             .context("the film did not come within a minute")
             .and_then(|fetched| fetched)
@@ -91,7 +95,10 @@ async fn run(
         return Ok(Exit::Success);
     }
     match player {
-        Some(player) => play(session, &flags.player, player, &url, &files).await,
+        Some(player) => {
+            let playing = Playing::of(player, &flags.players, flags.extra.clone(), Subtitles::default());
+            play(session, playing, &files).await
+        }
         None => {
             session.attend(std::future::pending::<()>()).await;
             Ok(Exit::Success)

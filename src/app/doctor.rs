@@ -10,7 +10,7 @@ use super::ending::Ending;
 use super::exit::{Exit, Failure, OrExit};
 use super::session::{Attended, Session};
 use super::telling::Teller;
-use super::{folders, sentence, watch, why, written};
+use super::{folders, print, sentence, watch, why};
 use crate::cli::{Doctor, ServerFlags};
 use crate::player::{self, Environment};
 use crate::read::Files;
@@ -48,7 +48,7 @@ pub(super) async fn doctor(flags: &Doctor, notes: &[String], ending: Ending) -> 
     let found = findings(&mut session, server, &folder, begun.elapsed(), seen);
     session.close().await;
     let json = flags.json;
-    written(|out| match json {
+    print(|out| match json {
         true => writeln!(out, "{}", report::json(&found)),
         false => out.write_all(text(&found).as_bytes()),
     })

@@ -1,16 +1,16 @@
 //! Where things are kept.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-/// The folder of everything that is kept between runs: `$PEERFLIX_CACHE`, else `$XDG_CACHE_HOME/peerflix` or what the
-/// platform has in its place.
-pub(super) fn cache() -> anyhow::Result<PathBuf> {
-    if let Some(folder) = std::env::var_os("PEERFLIX_CACHE").filter(|folder| !folder.is_empty()) {
-        return Ok(folder.into());
+/// The folder of everything that is kept between runs: what `--cache` (or `PEERFLIX_CACHE`) names, else
+/// `$XDG_CACHE_HOME/peerflix` or what the platform has in its place.
+pub(super) fn cache(named: Option<&Path>) -> anyhow::Result<PathBuf> {
+    if let Some(folder) = named {
+        return Ok(folder.to_owned());
     }
     let folders = directories::BaseDirs::new()
-        .context("no home folder is known; set PEERFLIX_CACHE to a folder that can be written")?;
+        .context("no home folder is known; name a folder that can be written with --cache DIR")?;
     Ok(folders.cache_dir().join("peerflix"))
 }

@@ -14,7 +14,7 @@ use super::pipe::{self, PipeError};
 use super::play::{Playing, Subtitles, chosen_player, play};
 use super::session::{Attended, Hooks, Session, files_event};
 use super::telling::Teller;
-use super::{folders, sentence, written};
+use super::{folders, print, sentence};
 use crate::cli::{ChooseFlags, List, StorageFlags, SwarmFlags, Watch};
 use crate::events::Event;
 use crate::player;
@@ -166,9 +166,9 @@ async fn serve(session: &mut Session, _url: &str) -> Result<Exit, Failure> {
 
 /// How a URL is told.
 #[derive(Clone, Copy)]
-struct Told {
-    quiet: bool,
-    has_player: bool,
+pub(super) struct Told {
+    pub(super) quiet: bool,
+    pub(super) has_player: bool,
 }
 
 /// How the first torrent fared.
@@ -210,7 +210,7 @@ async fn open_first(
             if flags.choose.list && !session.is_live() && flags.torrents.len() == 1
                 && let Some(files) = files_of(&source)
             {
-                return match print(session, &files, None) {
+                return match print_files(session, &files, None) {
                     Ok(_) => First::Listed,
                     Err(failure) => First::Failed(failure),
                 };
@@ -243,7 +243,7 @@ fn files_of(source: &Source) -> Option<Files> {
 }
 
 /// With no player, the URL is the first line of standard output, as people (and scripts) expect.
-fn tell_url(session: &mut Session, url: Option<&str>, told: Told) {
+pub(super) fn tell_url(session: &mut Session, url: Option<&str>, told: Told) {
     let Some(url) = url.filter(|_| !session.teller.is_on()) else { return };
     if told.quiet {
         session.screen.answer(&format!("server is listening on {url}"));
@@ -354,14 +354,14 @@ async fn list_one(session: &mut Session, flags: &List, options: Options) -> Resu
     };
     let all = flags.index.is_empty() && flags.file.is_empty();
     if let Some(files) = files_of(&source).filter(|_| all) {
-        return print(session, &files, None);
+        return print_files(session, &files, None);
     }
     session.open(0, source, options).await?;
     let Some(files) = session.files().await? else { return Ok(Exit::Interrupted) };
     if all {
-        return print(session, &files, None);
+        return print_files(session, &files, None);
     }
-    print(session, &files, Some(&files.queue))
+    print_files(session, &files, Some(&files.queue))
 }
 
 /// `--list` where nobody can choose: prints the files of all torrents.
@@ -373,17 +373,17 @@ async fn list_all(session: &mut Session, torrents: usize) -> Result<Exit, Failur
         }
     }
     let files = session.lineup.known().context("no torrent could be opened").or_exit(Exit::Source)?;
-    print(session, &files, None)
+    print_files(session, &files, None)
 }
 
 /// One line a file: its number, its path, its size; as peerflix has always listed them.
-fn print(session: &Session, files: &Files, only: Option<&[usize]>) -> Result<Exit, Failure> {
+fn print_files(session: &Session, files: &Files, only: Option<&[usize]>) -> Result<Exit, Failure> {
     if session.teller.is_on() {
         session.teller.tell(&files_event(0, 0, files, None));
         return Ok(Exit::Success);
     }
     let listed: Vec<usize> = only.map_or_else(|| (0..files.files.len()).collect(), <[usize]>::to_vec);
-    written(|out| {
+    print(|out| {
         listed.iter().filter_map(|&index| Some((index, files.files.get(index)?))).try_for_each(|(index, file)| {
             writeln!(out, "{index:>3} : {} : {}", shown(&file.path), ByteSize(file.length))
         })

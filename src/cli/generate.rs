@@ -4,7 +4,9 @@ use std::io::{self, Write};
 
 use clap::CommandFactory;
 
-use super::{Cli, EXAMPLES, Generate};
+use clap_complete::Shell;
+
+use super::{Cli, EXAMPLES};
 
 /// What clap cannot know. In roff.
 const SECTIONS: &str = r#".SH "EXIT STATUS"
@@ -54,29 +56,27 @@ What
 writes, as a filter of the crate tracing\-subscriber.
 "#;
 
-/// Writes the man page or the completions of a shell.
-pub fn generate(what: &Generate, to: &mut dyn Write) -> io::Result<()> {
-    let mut command = Cli::command();
-    match what {
-        Generate::Man => {
-            // The examples are a table; what clap_mangen makes of text after the help is a paragraph.
-            let man = clap_mangen::Man::new(command.after_help(None::<&str>));
-            man.render_title(to)?;
-            man.render_name_section(to)?;
-            man.render_synopsis_section(to)?;
-            man.render_description_section(to)?;
-            man.render_options_section(to)?;
-            man.render_subcommands_section(to)?;
-            to.write_all(SECTIONS.as_bytes())?;
-            writeln!(to, ".SH EXAMPLES\n.nf\n{}\n.fi", EXAMPLES.replace('\\', "\\\\").replace('-', "\\-"))?;
-            man.render_version_section(to)
-        }
-        Generate::Completions { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(*shell, &mut command, "peerflix", &mut script);
-            to.write_all(&script)
-        }
-    }
+/// Writes the man page.
+pub fn man(to: &mut dyn Write) -> io::Result<()> {
+    // The examples are a table; what clap_mangen makes of text after the help is a paragraph.
+    let command = Cli::command().after_help(None::<&str>).after_long_help(None::<&str>);
+    let man = clap_mangen::Man::new(command);
+    man.render_title(to)?;
+    man.render_name_section(to)?;
+    man.render_synopsis_section(to)?;
+    man.render_description_section(to)?;
+    man.render_options_section(to)?;
+    man.render_subcommands_section(to)?;
+    to.write_all(SECTIONS.as_bytes())?;
+    writeln!(to, ".SH EXAMPLES\n.nf\n{}\n.fi", EXAMPLES.replace('\\', "\\\\").replace('-', "\\-"))?;
+    man.render_version_section(to)
+}
+
+/// Writes the completions of a shell.
+pub fn completions(shell: Shell, to: &mut dyn Write) -> io::Result<()> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "peerflix", &mut script);
+    to.write_all(&script)
 }
 
 #[cfg(test)]
@@ -86,7 +86,7 @@ mod tests {
     #[test]
     fn the_man_page_tells_flags_and_exit_codes() {
         let mut page = Vec::new();
-        generate(&Generate::Man, &mut page).expect("writes to memory");
+        man(&mut page).expect("writes to memory");
         let page = String::from_utf8(page).expect("text");
         for word in ["EXIT STATUS", "not\\-on\\-top", "NO_COLOR", "magnet"] {
             assert!(page.contains(word), "{word} is missing");
@@ -95,9 +95,9 @@ mod tests {
 
     #[test]
     fn completions_know_the_flags() {
-        for shell in [clap_complete::Shell::Bash, clap_complete::Shell::Zsh, clap_complete::Shell::Fish] {
+        for shell in [Shell::Bash, Shell::Zsh, Shell::Fish, Shell::PowerShell] {
             let mut script = Vec::new();
-            generate(&Generate::Completions { shell }, &mut script).expect("writes to memory");
+            completions(shell, &mut script).expect("writes to memory");
             assert!(String::from_utf8_lossy(&script).contains("only-watched"), "{shell}");
         }
     }
