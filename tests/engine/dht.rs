@@ -5,8 +5,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
 use peerflix::net::Network;
-use peerflix::source::{InfoHash, parse_bencode};
+use peerflix::source::InfoHash;
 
+use crate::small_dht;
 use crate::world::World;
 
 pub struct SmallDht {
@@ -57,38 +58,15 @@ impl Node {
     }
 
     fn answer(&self, packet: &[u8], from: SocketAddr) -> Option<Vec<u8>> {
-        let query = parse_bencode(packet).ok()?.0.dict()?;
-        let asked = query.value("q")?.bytes()?;
-        let arguments = query.value("a")?.dict()?;
-        let mut values = Vec::new();
+        let mut named = Vec::new();
         if let Some(announced) = &self.announced {
             let mut announced = announced.lock().expect("no panic elsewhere");
-            if asked == b"announce_peer" {
-                let port = arguments.value("port")?.integer()?.try_into().ok()?;
-                let peer = SocketAddr::new(from.ip(), port);
-                if !announced.contains(&peer) {
-                    announced.push(peer);
-                }
+            let peer = small_dht::announced_port(packet).map(|port| SocketAddr::new(from.ip(), port));
+            if let Some(peer) = peer.filter(|peer| !announced.contains(peer)) {
+                announced.push(peer);
             }
-            for peer in announced.iter().filter(|_| asked == b"get_peers") {
-                values.extend_from_slice(b"6:\x7f\0\0\x01");
-                values.extend_from_slice(&peer.port().to_be_bytes());
-            }
+            named.clone_from(&announced);
         }
-        let mut answer = [b"d1:rd2:id20:".as_slice(), &self.id].concat();
-        if asked == b"find_node" || asked == b"get_peers" {
-            answer.extend_from_slice(format!("5:nodes{}:", self.knows.len()).as_bytes());
-            answer.extend_from_slice(&self.knows);
-        }
-        if asked == b"get_peers" {
-            answer.extend_from_slice(b"5:token4:abcd");
-            if !values.is_empty() {
-                answer.extend_from_slice(&[b"6:valuesl", &values[..], b"e"].concat());
-            }
-        }
-        answer.extend_from_slice(b"e1:t");
-        answer.extend_from_slice(query.raw("t")?);
-        answer.extend_from_slice(b"1:y1:re");
-        Some(answer)
+        small_dht::answer(packet, &self.id, &self.knows, &named)
     }
 }

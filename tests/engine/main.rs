@@ -8,5 +8,7 @@ mod librqbit_seed;
 mod peer;
 mod privacy;
 mod reading;
+#[path = "../shared/small_dht.rs"]
+mod small_dht;
 mod trackers;
 mod world;

@@ -12,6 +12,9 @@ mod peer;
 mod pipes;
 mod players;
 mod run;
+mod scripted;
 mod seeds;
+#[path = "../shared/small_dht.rs"]
+mod small_dht;
 mod strangers;
 mod trouble;

@@ -31,7 +31,7 @@ fn greets(address: SocketAddr, info_hash: [u8; 20]) -> io::Result<()> {
     if id == Some(5) { Ok(()) } else { Err(io::ErrorKind::InvalidData.into()) }
 }
 
-fn handshake(info_hash: [u8; 20]) -> Vec<u8> {
+pub fn handshake(info_hash: [u8; 20]) -> Vec<u8> {
     let mut bytes = b"\x13BitTorrent protocol\0\0\0\0\0\0\0\0".to_vec();
     bytes.extend_from_slice(&info_hash);
     bytes.extend_from_slice(b"-XX0001-abcdefghijkl");
@@ -39,7 +39,7 @@ fn handshake(info_hash: [u8; 20]) -> Vec<u8> {
 }
 
 /// The next message: its id (none: keep-alive) and what follows.
-fn message(stream: &mut TcpStream) -> io::Result<(Option<u8>, Vec<u8>)> {
+pub fn message(stream: &mut TcpStream) -> io::Result<(Option<u8>, Vec<u8>)> {
     let mut length = [0; 4];
     stream.read_exact(&mut length)?;
     let mut body = vec![0; u32::from_be_bytes(length) as usize];
@@ -50,7 +50,7 @@ fn message(stream: &mut TcpStream) -> io::Result<(Option<u8>, Vec<u8>)> {
     }
 }
 
-fn send(stream: &mut TcpStream, id: u8, body: &[&[u8]]) -> io::Result<()> {
+pub fn send(stream: &mut TcpStream, id: u8, body: &[&[u8]]) -> io::Result<()> {
     let length = 1 + body.iter().map(|part| part.len()).sum::<usize>();
     let mut bytes = (length as u32).to_be_bytes().to_vec();
     bytes.push(id);
