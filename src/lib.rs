@@ -69,8 +69,11 @@ pub mod swarm;
 pub mod torrent;
 
 // Faces: they know `read`, nothing of pieces and peers.
+pub mod forecast;
 pub mod http;
+pub mod media;
 pub mod player;
+pub mod subtitles;
 pub mod tui;
 
 // The command: what puts the parts together. Not for others to build on.
