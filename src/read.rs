@@ -55,6 +55,35 @@ impl File {
     pub fn name(&self) -> &str {
         self.path.rsplit('/').next().unwrap_or(&self.path)
     }
+
+    /// Told by its ending.
+    pub fn is_video(&self) -> bool {
+        ends_in(self.name(), &VIDEOS)
+    }
+
+    /// Told by its ending.
+    pub fn is_audio(&self) -> bool {
+        ends_in(self.name(), &AUDIOS)
+    }
+
+    /// Told by its ending.
+    pub fn is_subtitle(&self) -> bool {
+        ends_in(self.name(), &SUBTITLES)
+    }
+}
+
+/// Endings of names, as players know them.
+const VIDEOS: [&str; 27] = [
+    "3g2", "3gp", "asf", "avi", "divx", "dv", "f4v", "flv", "m1v", "m2t", "m2ts", "m2v", "m4v", "mkv", "mov",
+    "mp4", "mpe", "mpeg", "mpg", "mts", "ogm", "ogv", "rmvb", "ts", "vob", "webm", "wmv",
+];
+const AUDIOS: [&str; 14] =
+    ["aac", "ac3", "aiff", "ape", "dts", "flac", "m4a", "m4b", "mka", "mp3", "oga", "ogg", "opus", "wav"];
+const SUBTITLES: [&str; 5] = ["ass", "srt", "ssa", "sub", "vtt"];
+
+fn ends_in(name: &str, endings: &[&str]) -> bool {
+    let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
+    endings.iter().any(|known| known.eq_ignore_ascii_case(ending))
 }
 
 /// What a session has done so far.

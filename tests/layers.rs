@@ -39,6 +39,9 @@ const TABLE: &[(&str, &[&str])] = &[
         ],
     ),
     // Faces: bytes of a file, and nothing of pieces or peers.
+    ("media", &["lock", "read", "units"]),
+    ("forecast", &["lock", "read", "units"]),
+    ("subtitles", &["lock", "read", "units"]),
     ("http", &["lock", "read", "units"]),
     ("player", &["lock", "read", "units"]),
     ("tui", &["lock", "read", "units"]),

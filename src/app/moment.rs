@@ -204,7 +204,7 @@ impl Observer {
         }
         let head = file.report.readers.last().map_or(0, |reader| reader.head);
         let had_ahead = file.report.readers.last().map_or_else(|| had_from_start(&file.report), |reader| reader.buffered);
-        Some(Forecast::of(&Situation {
+        let situation = Situation {
             length: file.length,
             had_ahead,
             missing: missing_from(&file.report, file.length, head),
@@ -212,7 +212,8 @@ impl Observer {
             position: playing.position,
             rate: self.rate.unwrap_or_default() as u64,
             is_playing: playing.begun,
-        }))
+        };
+        Some(situation.forecast())
     }
 }
 
