@@ -4,10 +4,12 @@
 
 mod crafted;
 mod ending;
+mod events;
 mod films;
 mod inputs;
 #[path = "../shared/librqbit_seed.rs"]
 mod librqbit_seed;
+mod outlook;
 mod peer;
 mod pipes;
 mod players;

@@ -223,6 +223,18 @@ fn read_all(mut from: impl Read + Send + 'static) -> (JoinHandle<String>, Receiv
     (reading, said)
 }
 
+/// Waits until there is something.
+pub fn until<T>(mut look: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(begun.elapsed() < PATIENCE, "it did not happen within {PATIENCE:?}");
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+}
+
 /// Waits for a process; one that does not end is killed, and the test fails.
 pub fn wait(child: &mut Child) -> ExitStatus {
     let begun = Instant::now();
