@@ -7,10 +7,13 @@ use serde::Serialize;
 use super::route::path_of;
 use crate::read::{Files, Statistics};
 
-/// All files as an extended M3U playlist, in the torrent's order, with URLs at `authority` (`host:port`).
+/// An extended M3U playlist with URLs at `authority` (`host:port`): the queue, where several files are to be played; else all
+/// files, in the torrent's order, as it has always been.
 pub fn m3u(files: &Files, authority: &str) -> String {
     let mut list = String::from("#EXTM3U\n");
-    for (index, file) in files.files.iter().enumerate() {
+    let all: Vec<usize> = (0..files.files.len()).collect();
+    let listed = if files.queue.len() > 1 { &files.queue } else { &all };
+    for (index, file) in listed.iter().filter_map(|&index| Some((index, files.files.get(index)?))) {
         // One line an entry, whatever is in a name.
         let title = file.path.replace(|c: char| c.is_control(), " ");
         list.push_str(&format!("#EXTINF:-1,{title}\nhttp://{authority}{}\n", path_of(index, file.name())));
@@ -76,6 +79,15 @@ mod tests {
             #EXTINF:-1,Show/One é.mkv\nhttp://localhost:8888/0/One%20%C3%A9.mkv\n\
             #EXTINF:-1,Show/Subs/a b.srt\nhttp://localhost:8888/1/a%0Ab.srt\n";
         assert_eq!(m3u(&files(), "localhost:8888"), expected);
+    }
+
+    #[test]
+    fn a_playlist_of_what_was_chosen_is_in_the_order_of_the_queue() {
+        let chosen = Files { queue: vec![1, 0], ..files() };
+        let list = m3u(&chosen, "h");
+        assert!(list.find("/1/") < list.find("/0/"), "{list}");
+        let one = Files { queue: vec![1], ..files() };
+        assert_eq!(m3u(&one, "h").matches("http://").count(), 2, "{}", m3u(&one, "h"));
     }
 
     #[test]
