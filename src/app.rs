@@ -1,5 +1,6 @@
 //! Which parts a command needs, put together; the one place that sees all of them.
 
+mod config;
 mod demo;
 mod ending;
 mod exit;
@@ -12,6 +13,7 @@ mod session;
 mod watch;
 
 use std::io::Write;
+use std::path::Path;
 
 use anyhow::Context;
 
@@ -27,6 +29,11 @@ const WORKERS: usize = 1;
 
 /// Does what the command line says. Errors have been told to standard error when this returns.
 pub fn run(cli: Cli) -> Exit {
+    if !cli.watch.output.quiet && !cli.watch.output.json {
+        for note in &cli.notes {
+            let _ = writeln!(std::io::stderr().lock(), "peerflix: {note}");
+        }
+    }
     let done = match &cli.command {
         Some(Command::Generate(cli::Generate::Man)) => print(cli::generate::man),
         Some(Command::Completions { shell }) => print(|to| cli::generate::completions(*shell, to)),
@@ -34,7 +41,8 @@ pub fn run(cli: Cli) -> Exit {
             trace_to_stderr(flags.verbose);
             in_runtime(|ending| demo::demo(flags, ending))
         }
-        Some(Command::List(_) | Command::Doctor(_) | Command::Cache(_) | Command::Config(_)) => {
+        Some(Command::Config(flags)) => in_force(flags, cli.config.as_deref()),
+        Some(Command::List(_) | Command::Doctor(_) | Command::Cache(_)) => {
             Err(anyhow::anyhow!("this command is not there yet")).or_exit(Exit::Failure)
         }
         None => {
@@ -60,6 +68,12 @@ fn sentence(error: &anyhow::Error) -> String {
         }
     }
     text
+}
+
+fn in_force(flags: &cli::Config, file: Option<&Path>) -> Result<Exit, Failure> {
+    let found = crate::config::in_force(file, &crate::config::Surroundings::here());
+    let found = found.map_err(|stop| anyhow::anyhow!("{stop}")).or_exit(Exit::Usage)?;
+    print(|to| config::write(flags, &found, to))
 }
 
 /// Has something written to standard output. A reader that goes away is a normal end.
