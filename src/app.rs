@@ -1,6 +1,7 @@
 //! Which parts a command needs, put together; the one place that sees all of them.
 
 mod cache;
+mod config;
 mod demo;
 mod doctor;
 mod ending;
@@ -20,6 +21,7 @@ mod watch;
 mod why;
 
 use std::io::Write;
+use std::path::Path;
 
 use anyhow::Context;
 
@@ -34,6 +36,11 @@ const WORKERS: usize = 1;
 
 /// Does what the command line says. Errors have been told to standard error when this returns.
 pub fn run(cli: Cli) -> Exit {
+    if !cli.watch.output.quiet && !cli.watch.output.json {
+        for note in &cli.notes {
+            let _ = writeln!(std::io::stderr().lock(), "peerflix: {note}");
+        }
+    }
     let done = match &cli.command {
         Some(Command::Generate(cli::Generate::Man)) => print(cli::generate::man),
         Some(Command::Completions { shell }) => print(|to| cli::generate::completions(*shell, to)),
@@ -50,9 +57,7 @@ pub fn run(cli: Cli) -> Exit {
             in_runtime(|ending| doctor::doctor(flags, &cli.notes, ending))
         }
         Some(Command::Cache(flags)) => cache::cache(flags),
-        Some(Command::Config(_)) => {
-            Err(anyhow::anyhow!("this command is not there yet")).or_exit(Exit::Failure)
-        }
+        Some(Command::Config(flags)) => in_force(flags, cli.config.as_deref()),
         None => {
             trace_to_stderr(cli.watch.output.verbose);
             in_runtime(|ending| watch::watch(&cli.watch, &cli.notes, ending))
@@ -76,6 +81,12 @@ fn sentence(error: &anyhow::Error) -> String {
         }
     }
     text
+}
+
+fn in_force(flags: &cli::Config, file: Option<&Path>) -> Result<Exit, Failure> {
+    let found = crate::config::in_force(file, &crate::config::Surroundings::here());
+    let found = found.map_err(|stop| anyhow::anyhow!("{stop}")).or_exit(Exit::Usage)?;
+    print(|to| config::write(flags, &found, to))
 }
 
 /// Has something written to standard output. A reader that goes away is a normal end.

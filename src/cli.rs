@@ -1,7 +1,11 @@
 //! Flags, and nothing else: what each means to the parts is `app`'s, and where else it can be set is `config`'s.
 
 pub mod generate;
+pub(crate) mod line;
+pub(crate) mod old;
+pub(crate) mod options;
 mod value;
+pub(crate) mod wrong;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -9,7 +13,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{ArgAction, Args, Parser, Subcommand};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
 /// One line each: what is typed, what it does.
@@ -98,8 +102,11 @@ pub enum Generate {
 #[derive(Args, Clone, Debug)]
 pub struct Watch {
     /// Magnet links, info hashes, .torrent files, URLs of them, or - to read one from standard input
-    #[arg(required = true, value_name = "TORRENT")]
+    #[arg(required = true, value_name = "TORRENT", value_hint = ValueHint::AnyPath)]
     pub torrents: Vec<String>,
+    /// Arguments for the player
+    #[arg(last = true, value_name = "PLAYER ARGS")]
+    pub extra: Vec<OsString>,
     #[command(flatten)]
     pub playback: PlaybackFlags,
     #[command(flatten)]
@@ -114,9 +121,6 @@ pub struct Watch {
     pub storage: StorageFlags,
     #[command(flatten)]
     pub output: OutputFlags,
-    /// Arguments for the player
-    #[arg(last = true, value_name = "PLAYER ARGS")]
-    pub extra: Vec<OsString>,
 }
 
 /// Where the film goes. At most one of the players and of `stdout` and `output` is set.
@@ -201,7 +205,7 @@ pub struct ChooseFlags {
 #[command(next_help_heading = "Playback")]
 pub struct SubtitleFlags {
     /// Show the subtitles of this file
-    #[arg(short = 't', long, value_name = "FILE", group = "subtitle")]
+    #[arg(short = 't', long, value_name = "FILE", value_hint = ValueHint::FilePath, group = "subtitle")]
     pub subtitles: Option<String>,
     /// Show the torrent's own subtitles in the first of these languages that it has: en,de
     /// [default: the language of this computer]
@@ -219,7 +223,7 @@ pub struct ServerFlags {
     #[arg(short, long, value_name = "PORT", value_parser = value::port)]
     pub port: Option<u16>,
     /// Serve on this address or name instead of to this computer only
-    #[arg(long, value_name = "HOST")]
+    #[arg(long, value_name = "HOST", value_hint = ValueHint::Hostname)]
     pub hostname: Option<String>,
 }
 
@@ -289,11 +293,11 @@ pub struct StorageFlags {
     ///
     /// Pieces do not end where files do: the beginning or the end of a neighbouring file comes along, under its own name
     /// too. What peerflix must remember is beside it, in a folder whose name begins with .peerflix.
-    #[arg(short = 'f', long, value_name = "DIR")]
+    #[arg(short = 'f', long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub path: Option<PathBuf>,
     /// The cache: the folder for films and for what is remembered between runs
     /// [default: peerflix in the user's cache folder]
-    #[arg(long, value_name = "DIR", alias = "tmp", hide_short_help = true)]
+    #[arg(long, value_name = "DIR", alias = "tmp", value_hint = ValueHint::DirPath, hide_short_help = true)]
     pub cache: Option<PathBuf>,
     /// Fetch only what is watched, not the rest of the file in the background
     #[arg(long, hide_short_help = true)]
@@ -329,7 +333,7 @@ pub struct OutputFlags {
 #[derive(Args, Clone, Debug)]
 pub struct List {
     /// A magnet link, an info hash, a .torrent file, the URL of one, or - to read one from standard input
-    #[arg(value_name = "TORRENT")]
+    #[arg(value_name = "TORRENT", value_hint = ValueHint::AnyPath)]
     pub torrent: String,
     /// Only the files of these numbers: 3, 3-7, or 1,4-6
     #[arg(short, long, value_name = "N", value_delimiter = ',', value_parser = value::indices, group = "choice")]
@@ -352,7 +356,7 @@ pub struct List {
 #[derive(Args, Clone, Debug)]
 pub struct Demo {
     /// Fetch the whole film over HTTP, compare each byte, report the times, and end (for scripts)
-    #[arg(long, conflicts_with = "destination")]
+    #[arg(long, group = "destination")]
     pub once: bool,
     #[command(flatten)]
     pub players: PlayerFlags,
@@ -373,7 +377,7 @@ pub struct Demo {
 #[derive(Args, Clone, Debug)]
 pub struct Doctor {
     /// A magnet link, an info hash, a .torrent file, the URL of one, or - to read one from standard input
-    #[arg(value_name = "TORRENT")]
+    #[arg(value_name = "TORRENT", value_hint = ValueHint::AnyPath)]
     pub torrent: String,
     /// Look for so long
     #[arg(long, value_name = "S", default_value_t = 20, value_parser = value::seconds)]
@@ -391,15 +395,14 @@ pub struct Doctor {
 }
 
 #[derive(Args, Clone, Debug)]
-#[command(args_conflicts_with_subcommands = true)]
 pub struct Cache {
     #[command(subcommand)]
     pub command: Option<CacheCommand>,
     /// Print one JSON object instead, for scripts
-    #[arg(long)]
+    #[arg(long, global = true)]
     pub json: bool,
     /// The cache [default: peerflix in the user's cache folder]
-    #[arg(long, value_name = "DIR", alias = "tmp", global = true)]
+    #[arg(long, value_name = "DIR", alias = "tmp", value_hint = ValueHint::DirPath, global = true)]
     pub cache: Option<PathBuf>,
 }
 
@@ -437,3 +440,6 @@ fn shells() -> impl TypedValueParser<Value = Shell> {
         _ => Shell::Bash,
     })
 }
+
+#[cfg(test)]
+mod tests;

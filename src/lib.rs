@@ -83,3 +83,4 @@ pub mod demo;
 
 pub mod app;
 pub mod cli;
+pub mod config;

@@ -1,9 +1,14 @@
 //! Parse, run, report, exit.
 
-use clap::Parser;
 use peerflix::app::{self, Exit};
-use peerflix::cli::Cli;
+use peerflix::config;
 
 fn main() -> Exit {
-    app::run(Cli::parse())
+    match config::read(std::env::args_os()) {
+        Ok(cli) => app::run(cli),
+        Err(stop) => {
+            stop.tell();
+            if stop.is_error() { Exit::Usage } else { Exit::Success }
+        }
+    }
 }

@@ -49,7 +49,14 @@ const TABLE: &[(&str, &[&str])] = &[
     ("demo", &["lock", "net", "units"]),
     // What puts the parts together.
     ("cli", &["units"]),
-    ("app", &["cli", "demo", "http", "lock", "net", "player", "read", "source", "torrent", "tui", "units"]),
+    ("config", &["cli"]),
+    (
+        "app",
+        &[
+            "cli", "config", "demo", "http", "lock", "net", "player", "read", "source", "torrent", "tui",
+            "units",
+        ],
+    ),
 ];
 
 /// No socket, no disk, no clock, no runtime, no chance of its own.

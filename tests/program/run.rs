@@ -12,10 +12,10 @@ use tempfile::TempDir;
 /// When something that must happen has not happened after this long, it never will.
 pub const PATIENCE: Duration = Duration::from_secs(40);
 
-/// A command line that touches nothing of the user's: its cache is a folder of its own.
+/// A command line that touches nothing of the user's: its home, with the cache in it, is a folder of its own.
 pub struct Peerflix {
     command: Command,
-    cache: TempDir,
+    home: TempDir,
 }
 
 /// A peerflix that runs.
@@ -24,7 +24,7 @@ pub struct Running {
     lines: Receiver<String>,
     error_said: Receiver<String>,
     errors: Option<JoinHandle<String>>,
-    _cache: TempDir,
+    _home: TempDir,
 }
 
 /// What a peerflix that ran has said.
@@ -37,20 +37,28 @@ pub struct Said {
 
 impl Peerflix {
     pub fn new(args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Peerflix {
-        let cache = TempDir::new().expect("a temporary folder");
+        let home = TempDir::new().expect("a temporary folder");
         let mut command = Command::new(env!("CARGO_BIN_EXE_peerflix"));
         command
             .args(args)
-            .env("PEERFLIX_CACHE", cache.path())
+            .env("PEERFLIX_CACHE", home.path().join("cache"))
+            .env("HOME", home.path())
+            .env("XDG_CONFIG_HOME", home.path().join("config"))
             .env_remove("RUST_LOG")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        Peerflix { command, cache }
+        Peerflix { command, home }
     }
 
     pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.command.env(name, value);
+        self
+    }
+
+    /// Where it is started.
+    pub fn current_dir(mut self, folder: impl AsRef<std::path::Path>) -> Self {
+        self.command.current_dir(folder);
         self
     }
 
@@ -64,6 +72,9 @@ impl Peerflix {
         let mut command = Command::new("/bin/sh");
         command.args(["-c", &format!("{shell}; exec \"$@\""), "sh"]);
         command.arg(self.command.get_program()).args(self.command.get_args());
+        if let Some(folder) = self.command.get_current_dir() {
+            command.current_dir(folder);
+        }
         for (name, value) in self.command.get_envs() {
             match value {
                 Some(value) => command.env(name, value),
@@ -103,7 +114,7 @@ impl Peerflix {
         let stdout = child.stdout.take().expect("a pipe");
         let (errors, error_said) = read_all(child.stderr.take().expect("a pipe"));
         let (_, lines) = channel();
-        (Running { child, lines, error_said, errors: Some(errors), _cache: self.cache }, stdout)
+        (Running { child, lines, error_said, errors: Some(errors), _home: self.home }, stdout)
     }
 
     /// Starts it.
