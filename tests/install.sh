@@ -24,6 +24,8 @@ for group in "$@"; do
         wants mpv has mpv
         wants vlc-bin has cvlc
         wants vlc-plugin-base vlc_decodes
+        wants tmux has tmux
+        wants procps has ps
         wants transmission-daemon has transmission-daemon
         wants python3-libtorrent /usr/bin/python3 -c 'import libtorrent'
         ;;

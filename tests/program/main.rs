@@ -19,4 +19,6 @@ mod seeds;
 #[path = "../shared/small_dht.rs"]
 mod small_dht;
 mod strangers;
+mod terminal;
+mod tmux;
 mod trouble;
