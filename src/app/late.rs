@@ -76,8 +76,7 @@ mod tests {
 
     impl Contents for Nothing {
         fn files(&self) -> BoxFuture<'_, Result<Arc<Files>, ReadError>> {
-            let files =
-                Files { info_hash: String::new(), name: "nothing".into(), files: Vec::new(), chosen: 0 };
+            let files = Files::new("", "nothing", Vec::new(), Vec::new());
             Box::pin(async move { Ok(Arc::new(files)) })
         }
 

@@ -183,8 +183,8 @@ pub(super) fn tell_url(session: &Session, url: Option<&str>, quiet: bool, has_pl
 fn options(flags: &Watch) -> Result<Options, Failure> {
     let otherwise = Options::default();
     let choice = match (flags.choose.index, &flags.choose.file) {
-        (Some(index), _) => Choice::Index(index),
-        (None, Some(name)) => Choice::Named(name.clone()),
+        (Some(index), _) => Choice::Indices(vec![index..=index]),
+        (None, Some(name)) => Choice::Named(vec![name.clone()]),
         (None, None) => Choice::Largest,
     };
     Ok(Options {

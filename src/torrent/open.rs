@@ -173,7 +173,7 @@ async fn open_store(metainfo: Metainfo, source: &Source, options: &Options) -> R
         .map(|file| read::File { path: file.path.join("/"), length: file.span.length })
         .collect();
     // First, so that a name that matches nothing leaves no folder behind.
-    let chosen = choose(&files, &options.choice, &source.select_only)?;
+    let queue = choose(&files, &options.choice, &source.select_only)?;
     let config = options.folders(metainfo.info_hash);
     let opening = tokio::task::spawn_blocking(move || {
         let opened = Store::open(&metainfo, config);
@@ -181,8 +181,7 @@ async fn open_store(metainfo: Metainfo, source: &Source, options: &Options) -> R
     });
     let (metainfo, opened) = opening.await.map_err(|_| TorrentError::Interrupted)?;
     let (store, store_events) = opened?;
-    let files =
-        Files { info_hash: metainfo.info_hash.to_string(), name: metainfo.name.clone(), files, chosen };
+    let files = Files::new(metainfo.info_hash.to_string(), metainfo.name.clone(), files, queue);
     let opened = Opened {
         files: Arc::new(files),
         spans: metainfo.files.iter().map(|file| file.span).collect(),
