@@ -71,6 +71,10 @@ pub enum Input {
         peer: PeerId,
         bytes: u32,
     },
+    /// Nobody downloads from us until told otherwise: all are choked.
+    Paused {
+        paused: bool,
+    },
     /// We have everything: from now on those who took least lately come first.
     Complete,
     /// The time of the last [`Output::Timeout`] has come.
@@ -108,6 +112,7 @@ pub struct Choker {
     waiting: usize,
     unchoked: usize,
     complete: bool,
+    paused: bool,
     random: Random,
     outputs: VecDeque<Output>,
 }
@@ -174,6 +179,7 @@ impl Choker {
             waiting: 0,
             unchoked: 0,
             complete: false,
+            paused: false,
             random: Random::new(seed),
             outputs: VecDeque::new(),
         }
@@ -209,6 +215,7 @@ impl Choker {
                     peer.took_now += u64::from(bytes);
                 }
             }
+            Input::Paused { paused } => self.on_paused(now, paused),
             Input::Complete => self.complete = true,
             Input::TimeoutReached => {
                 if self.rank_at.is_some_and(|at| at <= now) {
@@ -222,6 +229,7 @@ impl Choker {
             }
         }
         match self.rank_at {
+            _ if self.paused => (self.rank_at, self.look_at) = (None, None),
             None if self.waiting > 0 && self.config.slots > 0 => {
                 self.rank_at = Some(now + self.config.rank_every);
                 self.look_at = Some(now + LOOK_EVERY);
@@ -254,6 +262,17 @@ impl Choker {
             self.waiting -= 1;
         }
         self.give_free_slots(now);
+    }
+
+    fn on_paused(&mut self, now: Timestamp, paused: bool) {
+        self.paused = paused;
+        if paused {
+            let unchoked = self.peers.iter().filter(|(_, peer)| peer.unchoked);
+            let unchoked: Vec<PeerId> = unchoked.map(|(&id, _)| id).collect();
+            unchoked.into_iter().for_each(|id| self.set_unchoked(now, id, false));
+        } else {
+            self.give_free_slots(now);
+        }
     }
 
     fn on_left(&mut self, now: Timestamp, id: PeerId) {
@@ -292,7 +311,9 @@ impl Choker {
         let uses = |peer: &&Peer| {
             peer.unchoked && (self.complete || peer.takes || now.since(peer.unchoked_at) < LOOK_EVERY)
         };
-        self.unchoked < self.config.slots && self.peers.values().filter(uses).count() < self.slots_to_use()
+        !self.paused
+            && self.unchoked < self.config.slots
+            && self.peers.values().filter(uses).count() < self.slots_to_use()
     }
 
     /// Measures what we send, and gives the slots of those who take nothing to others as well.

@@ -1,5 +1,6 @@
 //! The one contract between torrents and faces: "give me these bytes of this file".
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -37,8 +38,26 @@ pub struct Files {
     pub name: String,
     /// In the torrent's order, padding files left out (an index counts only what is listed here).
     pub files: Vec<File>,
-    /// The file that `/` serves and a player opens: an index into `files`.
+    /// The file that `/` serves and a player opens first: an index into `files`.
     pub chosen: usize,
+    /// What is to be played, in its order: indices into `files`, each once. Never empty; `chosen` is the first.
+    pub queue: Vec<usize>,
+}
+
+impl Files {
+    /// With the first of `queue` chosen. An empty queue is that of the first file.
+    pub fn new(
+        info_hash: impl Into<String>,
+        name: impl Into<String>,
+        files: Vec<File>,
+        mut queue: Vec<usize>,
+    ) -> Self {
+        if queue.is_empty() {
+            queue.push(0);
+        }
+        let chosen = queue.first().copied().unwrap_or_default();
+        Files { info_hash: info_hash.into(), name: name.into(), files, chosen, queue }
+    }
 }
 
 /// A file of a torrent.
@@ -50,40 +69,80 @@ pub struct File {
     pub length: u64,
 }
 
+/// Endings of names, as players know them.
+const VIDEOS: [&str; 27] = [
+    "3g2", "3gp", "asf", "avi", "divx", "dv", "f4v", "flv", "m1v", "m2t", "m2ts", "m2v", "m4v", "mkv", "mov",
+    "mp4", "mpe", "mpeg", "mpg", "mts", "ogm", "ogv", "rmvb", "ts", "vob", "webm", "wmv",
+];
+const AUDIOS: [&str; 26] = [
+    "aac", "ac3", "aif", "aiff", "alac", "ape", "dff", "dsf", "dts", "eac3", "flac", "m4a", "m4b", "mka",
+    "mp2", "mp3", "mpc", "oga", "ogg", "opus", "spx", "tta", "wav", "weba", "wma", "wv",
+];
+const SUBTITLES: [&str; 8] = ["ass", "smi", "srt", "ssa", "sub", "sup", "ttml", "vtt"];
+
 impl File {
     /// The last part of the path.
     pub fn name(&self) -> &str {
         self.path.rsplit('/').next().unwrap_or(&self.path)
     }
 
-    /// Told by its ending.
+    /// By its ending, whatever the case of letters; so are the next two.
     pub fn is_video(&self) -> bool {
-        ends_in(self.name(), &VIDEOS)
+        self.ends_in(&VIDEOS)
     }
 
-    /// Told by its ending.
     pub fn is_audio(&self) -> bool {
-        ends_in(self.name(), &AUDIOS)
+        self.ends_in(&AUDIOS)
     }
 
-    /// Told by its ending.
     pub fn is_subtitle(&self) -> bool {
-        ends_in(self.name(), &SUBTITLES)
+        self.ends_in(&SUBTITLES)
+    }
+
+    fn ends_in(&self, endings: &[&str]) -> bool {
+        let ending = self.name().rsplit_once('.').map_or("", |(_, ending)| ending);
+        endings.iter().any(|one| one.eq_ignore_ascii_case(ending))
     }
 }
 
-/// Endings of names, as players know them.
-const VIDEOS: [&str; 27] = [
-    "3g2", "3gp", "asf", "avi", "divx", "dv", "f4v", "flv", "m1v", "m2t", "m2ts", "m2v", "m4v", "mkv", "mov",
-    "mp4", "mpe", "mpeg", "mpg", "mts", "ogm", "ogv", "rmvb", "ts", "vob", "webm", "wmv",
-];
-const AUDIOS: [&str; 14] =
-    ["aac", "ac3", "aiff", "ape", "dts", "flac", "m4a", "m4b", "mka", "mp3", "oga", "ogg", "opus", "wav"];
-const SUBTITLES: [&str; 5] = ["ass", "srt", "ssa", "sub", "vtt"];
+/// The order in which people put names: `S01E02` before `S01E10`, whatever the case of letters. A total order, so
+/// strangers' names can be sorted by it.
+pub fn natural_order(a: &str, b: &str) -> Ordering {
+    let folded = alphanumeric_sort::compare_str(a.to_lowercase(), b.to_lowercase());
+    folded.then_with(|| alphanumeric_sort::compare_str(a, b))
+}
 
-fn ends_in(name: &str, endings: &[&str]) -> bool {
-    let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
-    endings.iter().any(|known| known.eq_ignore_ascii_case(ending))
+/// One file as it is now, for a bar of so many cells.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FileReport {
+    pub length: u64,
+    /// Bytes that we have.
+    pub had: u64,
+    /// Equal parts of the file, in its order. Of a file that has fewer bytes than cells, several show one byte.
+    pub cells: Vec<Cell>,
+    /// The oldest first.
+    pub readers: Vec<ReaderReport>,
+}
+
+/// Shares of a cell's bytes, 0 to 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Cell {
+    pub had: f32,
+    /// In flight, or come and not verified yet.
+    pub coming: f32,
+}
+
+/// A reader of a file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReaderReport {
+    /// Tells readers of one torrent apart; never used again for another.
+    pub id: u32,
+    /// The byte of the file that it reads next.
+    pub head: u64,
+    /// It stands still for want of it.
+    pub waiting: bool,
+    /// Bytes that are there without a gap from `head` on.
+    pub buffered: u64,
 }
 
 /// What a session has done so far.
@@ -126,4 +185,63 @@ pub enum ReadError {
     NotOpened(String),
     #[error("reading from the disk failed: {0}")]
     Disk(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(path: &str) -> File {
+        File { path: path.to_owned(), length: 1 }
+    }
+
+    #[test]
+    fn what_a_file_is_its_ending_says() {
+        assert!(file("Show/E01.MKV").is_video() && !file("Show/E01.MKV").is_audio());
+        assert!(file("01 - Song.flac").is_audio() && file("E01.en.SRT").is_subtitle());
+        assert!(!file("mkv").is_video() && !file("Show.mkv/readme").is_video());
+    }
+
+    #[test]
+    fn the_second_episode_comes_before_the_tenth_whatever_the_case() {
+        let mut names = ["show S01E10.mkv", "Show s01e02.mkv", "Show S01E1.mkv", "show s02e01.mkv"];
+        names.sort_by(|a, b| natural_order(a, b));
+        assert_eq!(names, ["Show S01E1.mkv", "Show s01e02.mkv", "show S01E10.mkv", "show s02e01.mkv"]);
+    }
+
+    #[test]
+    fn the_natural_order_is_an_order() {
+        // Sorting by what is none may panic, and the names are strangers'.
+        let signs = ["", "0", "1", "a", "A", "-", "章", "ÿ"];
+        let mut words = vec![String::new()];
+        for _ in 0..3 {
+            let longer: Vec<_> =
+                words.iter().flat_map(|word| signs.map(|sign| format!("{word}{sign}"))).collect();
+            words = longer;
+        }
+        words.sort_unstable();
+        words.dedup();
+        let less: Vec<Vec<Ordering>> =
+            words.iter().map(|a| words.iter().map(|b| natural_order(a, b)).collect()).collect();
+        for a in 0..words.len() {
+            for b in 0..words.len() {
+                assert_eq!(less[a][b], less[b][a].reverse(), "{} {}", words[a], words[b]);
+                assert_eq!(less[a][b] == Ordering::Equal, a == b, "{} {}", words[a], words[b]);
+                if less[a][b] != Ordering::Less {
+                    continue;
+                }
+                for c in 0..words.len() {
+                    let holds = less[b][c] != Ordering::Less || less[a][c] == Ordering::Less;
+                    assert!(holds, "{} < {} < {}", words[a], words[b], words[c]);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_queue_is_never_empty() {
+        let files = Files::new("", "", vec![file("a"), file("b")], vec![1, 0]);
+        assert_eq!((files.chosen, files.queue), (1, vec![1, 0]));
+        assert_eq!(Files::new("", "", Vec::new(), Vec::new()).queue, [0]);
+    }
 }

@@ -9,6 +9,7 @@ mod peer;
 mod picker;
 mod plan;
 mod progress;
+mod queries;
 mod rarity;
 mod reader;
 mod suspects;
@@ -21,7 +22,7 @@ use crate::bitfield::Bitfield;
 use crate::layout::{BlockId, FileSpan, Layout, PieceIndex};
 use crate::units::{ByteRate, Timestamp};
 
-pub use contract::{Config, Counts, Input, Misbehaviour, Output, PeerId, ReaderId};
+pub use contract::{Config, Counts, Input, Misbehaviour, Output, PeerId, PeerPace, ReaderId};
 
 use line::Line;
 use peer::Peer;

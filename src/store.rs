@@ -45,6 +45,7 @@ mod journal;
 mod opening;
 mod reading;
 mod recheck;
+mod removal;
 mod syncing;
 #[cfg(test)]
 mod testing;
@@ -70,6 +71,8 @@ use claims::Claims;
 use files::Files;
 use folder::{Folder, RealFolder};
 use journal::Journal;
+use removal::Before;
+pub use removal::Removal;
 
 /// Bytes of blocks that wait to be written; who brings more waits.
 const MOST_QUEUED: u32 = 4 * 1024 * 1024;
@@ -258,6 +261,13 @@ impl Store {
         // Without an answer, somebody else has closed it before.
         answered.await.unwrap_or(Ok(()))
     }
+
+    /// Deletes what the torrent keeps, as far as `removal` says, and its state. Closes the store first, and waits for that.
+    /// Blocking. Fails with [`StoreError::Busy`] or [`StoreError::InUse`], and deletes nothing, if somebody has opened it
+    /// again meanwhile; else what can be deleted is, and the first error told.
+    pub fn remove(&self, removal: Removal) -> Result<(), StoreError> {
+        removal::remove(&self.handle.shared, removal)
+    }
 }
 
 /// Ends the threads when the last [`Store`] is gone.
@@ -293,6 +303,7 @@ struct Shared {
     jobs: writing::Jobs,
     reads: reading::Wishes,
     syncs: syncing::Syncs,
+    before: Before,
     events: UnboundedSender<StoreEvent>,
 }
 

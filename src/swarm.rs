@@ -4,6 +4,7 @@
 //! dials and accepts (`hub`). All of them share one book (`shared`) of who is there. What comes goes to the driver through
 //! one bounded channel: while the driver is busy, sockets are not read, and the senders wait.
 
+pub mod blocklist;
 pub mod candidates;
 pub mod codec;
 mod connection;
@@ -41,6 +42,7 @@ use crate::net::Network;
 use crate::scheduler::PeerId;
 use crate::source::InfoHash;
 
+pub use blocklist::{Blocklist, BlocklistError};
 pub use candidates::{CandidateReport, Standing};
 pub use ending::{Ending, Offence};
 use shared::Shared;
@@ -188,6 +190,8 @@ pub struct SwarmConfig {
     pub layout: Option<(Arc<Layout>, Bytes)>,
     /// What we have; only with `layout`.
     pub had: Option<Bitfield>,
+    /// Who is neither dialled nor let in, whoever named him.
+    pub blocklist: Option<Arc<Blocklist>>,
 }
 
 /// The swarm's numbers.
@@ -201,6 +205,8 @@ pub struct SwarmCounts {
     pub known: usize,
     /// Connections of others to us so far, whatever came of them.
     pub incoming: u64,
+    /// Addresses on the blocklist that were named to us or that dialled us, each once (the first 10 000).
+    pub blocked: u64,
     /// How dials and connections ended so far, and how often each way.
     pub endings: BTreeMap<Ending, u64>,
 }
@@ -211,6 +217,8 @@ pub struct PeerReport {
     pub peer: PeerId,
     pub address: SocketAddr,
     pub origin: Origin,
+    /// It dialled us.
+    pub incoming: bool,
     /// Its name and version, as it says.
     pub client: Option<String>,
     /// Connected for so long.
@@ -224,6 +232,11 @@ pub struct PeerReport {
     /// Bytes of blocks from it and to it.
     pub downloaded: u64,
     pub uploaded: u64,
+    /// Bytes a second that it brings now, its latency, and the blocks that it owes: as the scheduler has them, and so only
+    /// where there is one (see [`Torrent::why`](crate::torrent::Torrent::why)).
+    pub rate: u64,
+    pub latency: Option<Duration>,
+    pub in_flight: u32,
 }
 
 /// A running swarm. Ends when closed, or when its last handle is dropped.

@@ -12,10 +12,13 @@ mod choose;
 mod door;
 mod driver;
 pub mod kept;
+mod look;
 mod meter;
 mod open;
+mod orders;
 mod reader;
 mod recording;
+mod removal;
 mod session;
 pub mod trace;
 mod uploads;
@@ -32,15 +35,16 @@ pub use self::choose::{Choice, ChoiceError};
 pub use self::reader::FileReader;
 pub use self::session::Phase;
 
+use self::removal::Keeps;
 use self::session::Session;
 use crate::choker;
 use crate::lock::lock;
 use crate::net::Network;
-use crate::read::{Contents, Files, ReadAt, ReadError, Statistics};
+use crate::read::{Contents, FileReport, Files, ReadAt, ReadError, Statistics};
 use crate::source::{InfoHash, MetadataCache, Source, SourceError};
 use crate::store::{StoreConfig, StoreError};
 use crate::swarm::discovery::{Discovery, SourceReport};
-use crate::swarm::{PeerReport, SwarmCounts, SwarmHandle};
+use crate::swarm::{Blocklist, PeerReport, SwarmCounts, SwarmHandle};
 
 /// How long [`Torrent::close`] takes at most.
 const CLOSING: Duration = Duration::from_millis(950);
@@ -67,9 +71,16 @@ pub struct Options {
     pub dht_bootstrap: Vec<String>,
     /// Whether to look for peers in the local network (BEP 14). Never for a private torrent.
     pub lsd: bool,
-    /// Which file is meant.
+    /// Whether to ask the torrent's own trackers; if not, [`trackers`](Self::trackers) alone.
+    pub own_trackers: bool,
+    /// Who is neither dialled nor let in, whoever named him.
+    pub blocklist: Option<Arc<Blocklist>>,
+    /// A peer that owes blocks and sends nothing for so long is dropped; `None`: the scheduler's own measure.
+    pub peer_timeout: Option<Duration>,
+    /// Which files are meant.
     pub choice: Choice,
-    /// Whether the chosen file is fetched to its end although nobody reads that far.
+    /// Whether the chosen files are fetched to their end although nobody reads that far, one after the other: see
+    /// [`Torrent::fetch`].
     pub background: bool,
     /// Whether other peers may download from us.
     pub upload: bool,
@@ -87,6 +98,9 @@ impl Default for Options {
             path: None,
             cache: cache.join("peerflix"),
             trackers: Vec::new(),
+            own_trackers: true,
+            blocklist: None,
+            peer_timeout: None,
             peers: Vec::new(),
             most_peers: 100,
             port: None,
@@ -153,6 +167,7 @@ struct Shared {
     session: Arc<Session>,
     swarm: SwarmHandle,
     discovery: Arc<Discovery>,
+    keeps: Keeps,
     /// Says when to end; so does dropping it.
     ending: watch::Sender<bool>,
 }
@@ -209,14 +224,54 @@ impl Torrent {
         Statistics { peers: counts.connected, candidates: counts.known, ..self.shared.session.statistics() }
     }
 
-    /// What is going on, as data for the screen.
+    /// These files are fetched though nobody reads them, in this order, the next when the one before is all here: in place
+    /// of what was wanted so before. Indices of [`Files::files`]; one that does not exist is passed over. At the start,
+    /// with [`Options::background`], it is [`Files::queue`]; and for [`Choice::All`] all other files after that.
+    pub fn fetch(&self, files: &[usize]) {
+        self.shared.session.orders.fetch(files.to_vec());
+        self.shared.session.ring();
+    }
+
+    /// Paused, nothing is asked for and nothing is sent; what is in flight is taken back. Connections stay, what has come is
+    /// read, and who reads what has not, waits. A magnet's metadata is asked for all the same.
+    pub fn set_paused(&self, paused: bool) {
+        self.shared.session.orders.set_paused(paused);
+        self.shared.session.ring();
+    }
+
+    pub fn is_paused(&self) -> bool {
+        self.shared.session.orders.is_paused()
+    }
+
+    /// File `index` of [`Files::files`] as it is now, for a bar of so many cells; `None` if there is no such file, or the
+    /// files are not known yet. What is on its way is as of the last call of this or of [`why`](Self::why), at most five times
+    /// a second.
+    pub fn file_report(&self, index: usize, cells: usize) -> Option<FileReport> {
+        let session = &self.shared.session;
+        let opened = session.opened.get()?;
+        let span = opened.spans.get(index).copied()?;
+        let look = session.looks.take_one();
+        session.ring();
+        Some(look.file_report(opened, span, cells))
+    }
+
+    /// All of file `index` is there. False also if there is no such file, or the files are not known yet.
+    pub fn is_whole(&self, index: usize) -> bool {
+        let opened = self.shared.session.opened.get();
+        opened.is_some_and(|opened| opened.spans.get(index).is_some_and(|&span| opened.has(span)))
+    }
+
+    /// What is going on, as data for the screen. Peers' paces are as of the last call, at most five times a second.
     pub fn why(&self) -> Whereabouts {
         let session = &self.shared.session;
+        let mut peers = self.shared.swarm.peers();
+        session.looks.take_one().complete(&mut peers);
+        session.ring();
         Whereabouts {
             phase: session.phase.borrow().clone(),
             sources: self.shared.discovery.reports(),
             counts: self.shared.swarm.counts(),
-            peers: self.shared.swarm.peers(),
+            peers,
             trouble: lock(&session.trouble).clone(),
         }
     }
@@ -232,6 +287,14 @@ impl Torrent {
         let mut phase = self.shared.session.phase.subscribe();
         self.shared.ending.send_replace(true);
         let _ = tokio::time::timeout(CLOSING, phase.wait_for(|phase| *phase == Phase::Closed)).await;
+    }
+
+    /// Closes the torrent, then deletes what it keeps. In the cache that is its folder, its state, and its metadata. With
+    /// [`Options::path`] it is its state, its metadata, and its files; but no file that was whole before it was opened, none
+    /// that somebody else has put there, and no folder with anything else in it. What cannot be deleted is logged, and left.
+    pub async fn remove(self) {
+        self.close().await;
+        removal::remove(&self.shared).await;
     }
 }
 

@@ -236,3 +236,21 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn while_it_is_paused_nobody_is_unchoked_and_afterwards_as_many_as_before() {
+    let mut world = World::new(3);
+    world.join(0..5);
+    assert_eq!(world.unchoked().len(), 3);
+    world.tell(Input::Paused { paused: true });
+    assert!(world.unchoked.is_empty());
+    world.join(5..7);
+    world.leave(0);
+    world.tell(Input::Complete);
+    assert!(world.unchoked.is_empty());
+    assert!(world.next >= world.now + FOREVER, "there is nothing to wait for");
+    world.tell(Input::Paused { paused: false });
+    assert_eq!(world.unchoked().len(), 3);
+    world.pass(60);
+    assert_eq!(world.unchoked().len(), 3);
+}

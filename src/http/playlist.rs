@@ -70,7 +70,7 @@ mod tests {
     fn files() -> Files {
         let file = |path: &str, length| File { path: path.to_owned(), length };
         let files = vec![file("Show/One é.mkv", 1000), file("Show/Subs/a\nb.srt", 10)];
-        Files { info_hash: "0".repeat(40), name: "Show".to_owned(), files, chosen: 0 }
+        Files::new("0".repeat(40), "Show", files, vec![0])
     }
 
     #[test]

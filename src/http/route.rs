@@ -90,7 +90,7 @@ mod tests {
 
     fn files(paths: &[&str], chosen: usize) -> Files {
         let files = paths.iter().map(|path| File { path: (*path).to_owned(), length: 1 }).collect();
-        Files { info_hash: "0".repeat(40), name: "Show".to_owned(), files, chosen }
+        Files::new("0".repeat(40), "Show", files, vec![chosen])
     }
 
     fn show() -> Files {

@@ -153,6 +153,9 @@ pub struct Config {
     /// The share of what came that hot-swaps may cost in blocks that come twice, and how much of that is granted ahead.
     pub waste_share: f64,
     pub waste_ahead: ByteSize,
+    /// A peer that owes blocks and sends nothing for so long is dropped. `None`: after a minute, and only if it has been
+    /// asked for as little as possible before that.
+    pub peer_timeout: Option<Duration>,
 }
 
 impl Default for Config {
@@ -165,6 +168,7 @@ impl Default for Config {
             most_window: ByteSize::mib(96),
             waste_share: 0.02,
             waste_ahead: ByteSize::kib(256),
+            peer_timeout: None,
         }
     }
 }
@@ -181,5 +185,17 @@ pub struct Counts {
     pub verified_pieces: u64,
     pub failed_pieces: u64,
     /// Blocks in flight now.
+    pub in_flight: u32,
+}
+
+/// What is believed of a peer now.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PeerPace {
+    pub peer: PeerId,
+    /// What it brings; nothing if it has sent nothing lately.
+    pub rate: ByteRate,
+    /// `None` until something was timed.
+    pub latency: Option<Duration>,
+    /// Blocks that it owes.
     pub in_flight: u32,
 }

@@ -76,6 +76,11 @@ impl Estimate {
         self.latency
     }
 
+    /// It has been timed: the latency is no guess.
+    pub(super) fn is_timed(&self) -> bool {
+        self.latency_known
+    }
+
     pub(super) fn rate(&self) -> ByteRate {
         ByteRate::new(self.bytes / self.seconds)
     }

@@ -214,7 +214,11 @@ impl Scheduler {
             let peer = &self.peers[at];
             let Some(since) = peer.owing_since else { continue };
             let silence = now.since(since);
-            if peer.snubbed && silence >= LONG_SILENCE {
+            let is_lost = match self.config.peer_timeout {
+                Some(timeout) => silence >= timeout,
+                None => peer.snubbed && silence >= LONG_SILENCE,
+            };
+            if is_lost {
                 let id = peer.id;
                 self.outputs.push_back(Output::Drop { peer: id, why: Misbehaviour::Silent });
                 self.peers[at].owing_since = Some(now);

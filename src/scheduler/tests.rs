@@ -83,3 +83,38 @@ fn while_nothing_is_in_flight_nothing_is_watched() {
     let Output::Timeout(later) = scheduler.poll_output(at(2)) else { panic!("all is drained") };
     assert_eq!(later, at(2) + Duration::from_millis(250));
 }
+
+#[test]
+fn a_peer_that_owes_blocks_for_longer_than_the_user_waits_is_dropped() {
+    let drop = Output::Drop { peer: PEER, why: Misbehaviour::Silent };
+    for (timeout, when) in [(1, 1), (5, 5)] {
+        let mut scheduler = with_one_peer();
+        scheduler.config.peer_timeout = Some(Duration::from_secs(timeout));
+        let before = at(when).elapsed() - Duration::from_millis(1);
+        let outputs = tell(&mut scheduler, Timestamp::since_start(before), Input::TimeoutReached);
+        assert!(!outputs.contains(&drop), "{outputs:?}");
+        assert!(tell(&mut scheduler, at(when), Input::TimeoutReached).contains(&drop));
+    }
+}
+
+#[test]
+fn what_comes_and_who_brings_it_can_be_seen() {
+    let mut scheduler = with_one_peer();
+    let both = || std::iter::once(0..u64::from(2 * BLOCK));
+    assert!(scheduler.coming().eq(both()), "in flight");
+    let paces = |scheduler: &Scheduler, seconds| scheduler.peer_paces(at(seconds)).collect::<Vec<_>>();
+    let fresh = PeerPace { peer: PEER, rate: ByteRate::ZERO, latency: None, in_flight: 2 };
+    assert_eq!(paces(&scheduler, 0), [fresh]);
+
+    tell(&mut scheduler, at(1), Input::BlockArrived { peer: PEER, block: block(0) });
+    assert!(scheduler.coming().eq(both()), "one has come, one is in flight");
+    let pace = paces(&scheduler, 1)[0];
+    assert!(pace.rate > ByteRate::ZERO && pace.latency.is_some() && pace.in_flight == 1, "{pace:?}");
+    assert_eq!(paces(&scheduler, 10)[0].rate, ByteRate::ZERO, "it has sent nothing lately");
+
+    tell(&mut scheduler, at(10), Input::PeerLeft { peer: PEER });
+    assert!(scheduler.coming().eq(std::iter::once(0..u64::from(BLOCK))), "what it owed will not come");
+    tell(&mut scheduler, at(10), Input::PieceVerified { piece: PieceIndex(0), lies: Vec::new() });
+    assert_eq!(scheduler.coming().count(), 0);
+    assert_eq!(paces(&scheduler, 10), []);
+}

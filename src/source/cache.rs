@@ -65,6 +65,14 @@ impl MetadataCache {
         saved
     }
 
+    /// Forgets the metadata. Blocks on the disk.
+    pub fn remove(&self, info_hash: InfoHash) -> io::Result<()> {
+        match std::fs::remove_file(self.path_of(info_hash)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            done => done,
+        }
+    }
+
     /// Adds what the cache has to a source that lacks it.
     pub(super) async fn complete(&self, mut source: Source) -> Result<Source, SourceError> {
         if source.metainfo.is_some() {

@@ -179,6 +179,11 @@ impl Claims {
         Ok(())
     }
 
+    /// Something was written to it in this run.
+    pub(super) fn is_written(&self, file: u32) -> bool {
+        matches!(lock(&self.list).claims.get(&file), Some(Claim::Ours(Some(_))))
+    }
+
     #[cfg(test)]
     pub(super) fn is_foreign(&self, file: u32) -> bool {
         lock(&self.list).claims.get(&file) == Some(&Claim::Foreign)

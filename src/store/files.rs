@@ -250,16 +250,30 @@ impl Files {
         lock(&self.written).keys().copied().collect()
     }
 
-    /// Makes the files without a byte: no block will ever come for them.
-    pub(super) fn create_empty(&self) {
-        for entry in self.entries.iter().filter(|entry| entry.length == 0) {
+    /// Makes the files without a byte: no block will ever come for them. Answers with those that were not there.
+    pub(super) fn create_empty(&self) -> BTreeSet<u32> {
+        let mut made = BTreeSet::new();
+        for (index, entry) in (0..).zip(&self.entries).filter(|(_, entry)| entry.length == 0) {
             if !matches!(self.folder.identity(&entry.path), Ok(None)) {
                 continue;
             }
-            if let Err(error) = self.folder.open(&entry.path, Access::Make) {
-                tracing::warn!(path = %entry.path.display(), %error, "an empty file could not be made");
+            match self.folder.open(&entry.path, Access::Make) {
+                Ok(_) => {
+                    made.insert(index);
+                }
+                Err(error) => {
+                    tracing::warn!(path = %entry.path.display(), %error, "an empty file could not be made");
+                }
             }
         }
+        made
+    }
+
+    /// Whether the file that is there is not the one that was written in this run.
+    pub(super) fn is_replaced(&self, index: u32) -> bool {
+        let written = lock(&self.written).get(&index).map(|written| written.inode);
+        let there = self.identity(index).ok().flatten().map(|found| found.inode);
+        written.is_some_and(|written| there.is_some_and(|there| there != written))
     }
 
     /// Makes the file if it is not there, to be written.

@@ -40,6 +40,13 @@ pub(super) trait Folder: Send + Sync {
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Makes the names in this folder below it (or in itself, for the empty path) survive a power loss.
     fn sync(&self, path: &Path) -> io::Result<()>;
+    /// Deletes a file. One that is not there is no error.
+    fn remove_file(&self, path: &Path) -> io::Result<()>;
+    /// Deletes a folder in this one, or this one itself (for the empty path), if nothing is in it. One that is not there, or
+    /// not empty, is no error.
+    fn remove_folder(&self, path: &Path) -> io::Result<()>;
+    /// Deletes this folder with all that is in it. One that is not there is no error.
+    fn remove_all(&self) -> io::Result<()>;
     /// `None` if somebody else holds it.
     fn lock(&self, path: &Path) -> io::Result<Option<Lock>>;
 }
@@ -165,14 +172,46 @@ impl Folder for RealFolder {
         Ok(())
     }
 
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        let path = self.join(path)?;
+        self.check_inside(&path)?;
+        unless_gone(fs::remove_file(path))
+    }
+
+    fn remove_folder(&self, path: &Path) -> io::Result<()> {
+        let path = self.join(path)?;
+        self.check_inside(&path)?;
+        match fs::remove_dir(path) {
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(()),
+            done => unless_gone(done),
+        }
+    }
+
+    fn remove_all(&self) -> io::Result<()> {
+        unless_gone(fs::remove_dir_all(&self.path))
+    }
+
     #[cfg(unix)]
     fn lock(&self, path: &Path) -> io::Result<Option<Lock>> {
         use rustix::fs::{FlockOperation, flock};
-        let file = OpenOptions::new().write(true).create(true).truncate(false).open(self.join(path)?)?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Some(Box::new(file))),
-            Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
-            Err(error) => Err(error.into()),
+        use std::os::unix::fs::MetadataExt;
+        let path = self.join(path)?;
+        loop {
+            let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path)?;
+            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                // Who removes a torrent removes its lock: between our two steps it may have become nobody's.
+                Ok(())
+                    if fs::metadata(&path).is_ok_and(|named| {
+                        file.metadata()
+                            .is_ok_and(|ours| (ours.dev(), ours.ino()) == (named.dev(), named.ino()))
+                    }) =>
+                {
+                    return Ok(Some(Box::new(file)));
+                }
+                Ok(()) => {}
+                Err(rustix::io::Errno::WOULDBLOCK) => return Ok(None),
+                Err(error) => return Err(error.into()),
+            }
         }
     }
 
@@ -188,6 +227,15 @@ impl Folder for RealFolder {
                 error => Err(error),
             },
         }
+    }
+}
+
+fn unless_gone(done: io::Result<()>) -> io::Result<()> {
+    match done {
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            Ok(())
+        }
+        done => done,
     }
 }
 

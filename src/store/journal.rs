@@ -16,8 +16,8 @@ use crate::bitfield::Bitfield;
 use crate::layout::PieceIndex;
 use crate::source::Metainfo;
 
-const NAME: &str = "journal";
-const NEW_NAME: &str = "journal.new";
+pub(super) const NAME: &str = "journal";
+pub(super) const NEW_NAME: &str = "journal.new";
 
 /// With the version of the format at the end.
 const MAGIC: &[u8; 12] = b"peerflix\0\0\0\x01";

@@ -1,6 +1,6 @@
 //! What an earlier run has left: which of it to trust, which to look through, which to forget.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use super::claims::Claims;
 use super::files::Files;
 use super::folder::{Folder, Identity, Lock};
 use super::journal::{Journal, Record, Replayed, ranges};
+use super::removal::{Before, Places};
 use super::{MOST_QUEUED, Shared, StoreConfig, StoreError, StoreEvent};
 use super::{reading, recheck, syncing, writing};
 use crate::bitfield::Bitfield;
@@ -20,6 +21,15 @@ use crate::source::{Metainfo, names};
 
 /// How much later than its last record a file may have been changed by a run that was killed.
 const SLACK: Duration = Duration::from_secs(120);
+
+/// The lock in the state's folder.
+pub(super) const LOCK: &str = "lock";
+
+/// The lock of all files below one name.
+pub(super) struct NameLock {
+    name: String,
+    pub(super) lock: PathBuf,
+}
 
 pub(super) fn open(
     metainfo: &Metainfo,
@@ -34,15 +44,18 @@ pub(super) fn open(
     let is_new = folder.create().map_err(unusable(&config.folder))?;
     state.create().map_err(unusable(&config.state))?;
     let lock = state
-        .lock(Path::new("lock"))
+        .lock(Path::new(LOCK))
         .map_err(unusable(&config.state))?
-        .ok_or_else(|| StoreError::Busy { lock: config.state.join("lock") })?;
-    let lock: Lock = Box::new((lock, lock_name(metainfo, &config, folder.as_ref())?));
-    let files = Files::new(metainfo, folder);
-    let (mut journal, replayed) = Journal::open(metainfo, state).map_err(unusable(&config.state))?;
+        .ok_or_else(|| StoreError::Busy { lock: config.state.join(LOCK) })?;
+    let name_lock = name_lock(metainfo);
+    let lock: Lock = Box::new((lock, lock_name(name_lock.as_deref(), &config, folder.as_ref())?));
+    let files = Files::new(metainfo, folder.clone());
+    let (mut journal, replayed) = Journal::open(metainfo, state.clone()).map_err(unusable(&config.state))?;
     let judged = judge(metainfo, &files, &replayed, is_new);
     record_start(&mut journal, &replayed, &judged).map_err(unusable(&config.state))?;
-    files.create_empty();
+    let made = files.create_empty();
+    let before =
+        Before::new(Places { folder, state, name_lock, is_new }, &metainfo.layout, &files, &judged, made);
 
     let doubtful = judged.doubtful;
     let must_look = !doubtful.is_none() || judged.there.iter().any(|&(_, is_known)| !is_known);
@@ -59,6 +72,7 @@ pub(super) fn open(
         jobs: writing::Jobs::default(),
         reads: reading::Wishes::default(),
         syncs: syncing::Syncs::default(),
+        before,
         events,
     });
     let recorded = judged.had.clone();
@@ -82,16 +96,29 @@ pub(super) fn open(
 /// All files of a torrent lie below one name; so do those of another torrent of that name, which must not be at work at the
 /// same time. One lock for all of them, whether they are written or only read: a torrent may have more files than a program
 /// may have open.
-fn lock_name(metainfo: &Metainfo, config: &StoreConfig, folder: &dyn Folder) -> Result<Lock, StoreError> {
-    let Some(name) = metainfo.files.first().and_then(|file| file.path.first()) else {
-        return Ok(Box::new(()));
-    };
-    let digest = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, names::folded(name).as_bytes());
-    let number = digest.as_ref().iter().take(8).fold(0u64, |number, &byte| number << 8 | u64::from(byte));
-    let locked = folder.lock(Path::new(&format!("{}{number:016x}.lock", names::OURS)));
-    locked
+fn lock_name(name: Option<&NameLock>, config: &StoreConfig, folder: &dyn Folder) -> Result<Lock, StoreError> {
+    let Some(NameLock { name, lock }) = name else { return Ok(Box::new(())) };
+    folder
+        .lock(lock)
         .map_err(|why| StoreError::Folder { folder: config.folder.clone(), why: Arc::new(why) })?
         .ok_or_else(|| StoreError::InUse { path: config.folder.join(name) })
+}
+
+fn name_lock(metainfo: &Metainfo) -> Option<Box<NameLock>> {
+    let name = metainfo.files.first().and_then(|file| file.path.first())?;
+    let digest = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, names::folded(name).as_bytes());
+    let number = digest.as_ref().iter().take(8).fold(0u64, |number, &byte| number << 8 | u64::from(byte));
+    let lock = format!("{}{number:016x}.lock", names::OURS).into();
+    Some(Box::new(NameLock { name: name.clone(), lock }))
+}
+
+/// Takes both locks of a torrent's store.
+pub(super) fn lock_both(shared: &Shared) -> Result<Lock, StoreError> {
+    let Places { folder, state, name_lock, .. } = &shared.before.places;
+    let unusable = |why| StoreError::Folder { folder: shared.config.state.clone(), why: Arc::new(why) };
+    let lock = state.lock(Path::new(LOCK)).map_err(unusable)?;
+    let lock = lock.ok_or_else(|| StoreError::Busy { lock: shared.config.state.join(LOCK) })?;
+    Ok(Box::new((lock, lock_name(name_lock.as_deref(), &shared.config, folder.as_ref())?)))
 }
 
 fn start(shared: &Arc<Shared>, run: impl FnOnce(Arc<Shared>) + Send + 'static) -> std::io::Result<()> {
@@ -100,15 +127,15 @@ fn start(shared: &Arc<Shared>, run: impl FnOnce(Arc<Shared>) + Send + 'static) -
     Ok(())
 }
 
-struct Judged {
+pub(super) struct Judged {
     /// Trusted.
-    had: Bitfield,
+    pub(super) had: Bitfield,
     /// The journal says that we have them, but the files do not look like it.
     dropped: Vec<PieceIndex>,
     /// May be there all the same: to be hashed.
     doubtful: Bitfield,
     /// The files that are there and not empty: whether the journal knows them as they are.
-    there: Vec<(u32, bool)>,
+    pub(super) there: Vec<(u32, bool)>,
 }
 
 fn judge(metainfo: &Metainfo, files: &Files, replayed: &Replayed, is_new: bool) -> Judged {

@@ -33,6 +33,8 @@ struct List {
     asked: Vec<Answer>,
     closed: bool,
     answer: Option<Answer>,
+    /// All is done, and the locks are given up.
+    ended: bool,
 }
 
 impl List {
@@ -64,6 +66,22 @@ impl Syncs {
         list.closed = true;
         list.answer = answer;
         self.more.notify_one();
+    }
+
+    fn end(&self) {
+        lock(&self.list).ended = true;
+        self.more.notify_all();
+    }
+
+    /// Waits until the store is closed and its locks are given up; false if that takes longer than `most`.
+    pub(super) fn wait_for_end(&self, most: Duration) -> bool {
+        let begun = Instant::now();
+        let mut list = lock(&self.list);
+        while !list.ended {
+            let Some(rest) = most.checked_sub(begun.elapsed()) else { return false };
+            list = wait_at_most(&self.more, list, rest);
+        }
+        true
     }
 
     /// Waits until something is due.
@@ -142,7 +160,9 @@ impl Syncing {
                 // Whoever is told that it is closed must be able to open it again: the locks go first.
                 lock(&self.shared.journal).take();
                 self.shared.files.close();
+                let shared = self.shared.clone();
                 drop(self);
+                shared.syncs.end();
                 answers.chain(due.answer).for_each(|answer| reply(answer, &error));
                 return;
             }

@@ -286,6 +286,27 @@ impl Folder for MemoryFolder {
         Ok(())
     }
 
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        self.state()?.names.remove(&self.path.join(path));
+        Ok(())
+    }
+
+    fn remove_folder(&self, path: &Path) -> io::Result<()> {
+        let mut state = self.state()?;
+        let folder = if path == Path::new("") { self.path.clone() } else { self.path.join(path) };
+        if !state.names.keys().any(|name| name.starts_with(&folder)) {
+            state.folders.remove(&folder);
+        }
+        Ok(())
+    }
+
+    fn remove_all(&self) -> io::Result<()> {
+        let mut state = self.state()?;
+        state.names.retain(|name, _| !name.starts_with(&self.path));
+        state.folders.retain(|folder| !folder.starts_with(&self.path));
+        Ok(())
+    }
+
     fn lock(&self, path: &Path) -> io::Result<Option<Lock>> {
         let key = (self.life, self.path.join(path));
         let taken = !self.state()?.locks.insert(key.clone());

@@ -1,7 +1,7 @@
 //! The book that all connections of a swarm write in: who is there, who may be dialled, what is known of the torrent.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
@@ -11,6 +11,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::blocklist::Blocklist;
 use super::candidates::{CandidateReport, Candidates};
 use super::ending::Ending;
 use super::metadata::Assembly;
@@ -32,6 +33,8 @@ const MOST_DIALS: usize = 40;
 const MOST_STRANGERS: usize = 32;
 /// Of two connections to one peer, the older stays if it is older than this: the other side agrees by then.
 const SETTLED: Duration = Duration::from_secs(10);
+/// Addresses of the blocklist that are counted, so that each counts once.
+const MOST_BLOCKED: usize = 10_000;
 /// A connection that lasted so long was a good one.
 const GOOD: Duration = Duration::from_secs(60);
 
@@ -85,6 +88,7 @@ pub(super) struct Shared {
     /// The swarm has ended.
     pub closed: CancellationToken,
     most_peers: usize,
+    blocklist: Option<Arc<Blocklist>>,
     started: Instant,
     private: AtomicBool,
     known: OnceLock<Known>,
@@ -106,6 +110,8 @@ struct Book {
     seats: HashMap<PeerId, Seat>,
     next: u32,
     incoming: u64,
+    /// Those on the blocklist whom we met.
+    blocked: HashSet<IpAddr>,
     endings: BTreeMap<Ending, u64>,
     /// When one may make room for another again.
     turnover_at: Timestamp,
@@ -124,6 +130,7 @@ impl Shared {
             cancel: CancellationToken::new(),
             closed: CancellationToken::new(),
             most_peers: config.most_peers,
+            blocklist: config.blocklist,
             started: Instant::now(),
             private: AtomicBool::new(config.private),
             known: OnceLock::new(),
@@ -200,10 +207,25 @@ impl Shared {
         if candidate.origin.is_public() && self.is_private() {
             return;
         }
+        if self.is_blocked(candidate.address.ip()) {
+            return;
+        }
         let now = self.now();
         if lock(&self.book).candidates.add(candidate, told_by.map(|teller| teller.ip()), now) {
             self.wake.notify_one();
         }
+    }
+
+    fn is_blocked(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        let is_blocked = self.blocklist.as_ref().is_some_and(|list| list.blocks(address));
+        if is_blocked {
+            let mut book = lock(&self.book);
+            if book.blocked.len() < MOST_BLOCKED {
+                book.blocked.insert(address);
+            }
+        }
+        is_blocked
     }
 
     /// Whom to dial now, if there is room.
@@ -246,8 +268,12 @@ impl Shared {
     /// Whether one who dials us may. The end of one who may not is counted.
     pub fn may_come(&self, address: SocketAddr) -> bool {
         let now = self.now();
+        let is_blocked = self.is_blocked(address.ip());
         let mut book = lock(&self.book);
         book.incoming += 1;
+        if is_blocked {
+            return false;
+        }
         let strangers =
             book.seats.values().filter(|seat| seat.is_incoming() && seat.peer_id.is_none()).count();
         let incoming = book.seats.values().filter(|seat| seat.is_incoming()).count();
@@ -421,6 +447,7 @@ impl Shared {
             dialling: book.candidates.dialled(),
             known: book.candidates.waiting(),
             incoming: book.incoming,
+            blocked: book.blocked.len() as u64,
             endings: book.endings.clone(),
         }
     }
@@ -434,6 +461,7 @@ impl Shared {
                 peer: *id,
                 address: seat.address,
                 origin: seat.origin,
+                incoming: seat.is_incoming(),
                 client: seat.facts.client.get().cloned(),
                 since: now.since(seat.since),
                 have: seat.facts.have.load(Ordering::Relaxed),
@@ -441,6 +469,9 @@ impl Shared {
                 interested: seat.facts.interested.load(Ordering::Relaxed),
                 downloaded: seat.facts.downloaded.load(Ordering::Relaxed),
                 uploaded: seat.facts.uploaded.load(Ordering::Relaxed),
+                rate: 0,
+                latency: None,
+                in_flight: 0,
             })
             .collect();
         reports.sort_unstable_by_key(|report| report.peer);

@@ -43,6 +43,7 @@ pub(super) fn config(info_hash: InfoHash, name: u8) -> SwarmConfig {
         private: false,
         layout: None,
         had: None,
+        blocklist: None,
     }
 }
 
@@ -464,4 +465,23 @@ async fn librqbit_gives_metadata_and_a_block() {
     assert_eq!((came.0, &came.1[..]), (block(4, 2), &data[start..]));
     magnet.swarm.close().await;
     session.stop().await;
+}
+
+#[tokio::test]
+async fn who_is_on_the_blocklist_is_neither_dialled_nor_let_in_and_counts_once() {
+    let info = info(100);
+    let none = || Some(Bitfield::none(PIECES));
+    let blocklist = Some(Arc::new(Blocklist::parse("here:127.0.0.0-127.0.0.255").expect("a list")));
+    let known = Some((layout(), info.0.clone()));
+    let side = start(SwarmConfig { layout: known, had: none(), blocklist, ..config(info.1, 1) });
+    let other = knowing(&info, 2, Bitfield::none(PIECES));
+    // Lets himself be dialled by anybody; and dials.
+    side.dial(other.swarm.port());
+    side.swarm.add_candidate(Candidate { address: ([127, 0, 0, 7], 9).into(), origin: Origin::Given });
+    assert!(side.swarm.candidates().is_empty());
+    other.dial(side.swarm.port());
+    side.until(|counts| counts.incoming > 0).await;
+    other.ended(Ending::ClosedBeforeHandshake).await;
+    let counts = side.swarm.counts();
+    assert_eq!((counts.blocked, counts.connected, counts.known), (2, 0, 0));
 }

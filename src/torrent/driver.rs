@@ -1,7 +1,7 @@
 //! The only loop: what the swarm, the store, the readers and the clock tell goes into the scheduler, and what it answers goes
 //! out to them. No policy.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs::File;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -18,12 +18,13 @@ use tokio::time::Sleep;
 use tracing::{debug, warn};
 
 use super::door::{OpenReader, overlap};
+use super::look::{LOOK_EVERY, Look};
 use super::recording::Recording;
 use super::session::{Numbers, Opened, Session};
 use super::trace;
 use super::uploads::{Uploads, Wanted};
 use crate::choker::{self, Choker};
-use crate::layout::{BlockId, PieceIndex};
+use crate::layout::{BlockId, FileSpan, PieceIndex};
 use crate::scheduler::{self, Input, Misbehaviour, Output, PeerId, Scheduler};
 use crate::store::{StoreError, StoreEvent};
 use crate::swarm::{PeerCommand, SwarmEvent, SwarmHandle};
@@ -48,8 +49,9 @@ pub(super) struct Parts {
     pub(super) choker: choker::Config,
     pub(super) seed: u64,
     pub(super) trace: Option<File>,
-    /// The chosen file is to be fetched although nobody reads.
-    pub(super) background: bool,
+    pub(super) peer_timeout: Option<Duration>,
+    /// The files to be fetched although nobody reads, unless something else was ordered.
+    pub(super) background: Vec<usize>,
 }
 
 /// See the module's documentation.
@@ -75,6 +77,15 @@ pub(super) struct Driver {
     held_until: Timestamp,
     readers: Vec<Followed>,
     readers_generation: u64,
+    /// What is to be fetched although nobody reads, one after the other; the first is not whole.
+    background: VecDeque<FileSpan>,
+    /// What the scheduler was told of that.
+    fetched: Option<FileSpan>,
+    paused: bool,
+    /// Requests of the moment in which it is paused: most are taken back in the same one.
+    held: Option<Vec<(PeerId, BlockId)>>,
+    /// When the next snapshot may be made.
+    look_at: Timestamp,
     trace: Option<Recording>,
 }
 
@@ -114,12 +125,12 @@ enum Event {
 
 impl Driver {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { session, opened, swarm, swarm_events, store_events, choker, seed, trace, background } =
-            parts;
+        let Parts { session, opened, swarm, swarm_events, store_events, choker, seed, trace, .. } = parts;
+        let config = scheduler::Config { peer_timeout: parts.peer_timeout, ..scheduler::Config::default() };
         let layout = opened.door.layout().clone();
         let head = trace::Head { layout: layout.clone(), seed };
         let mut driver = Driver {
-            scheduler: Scheduler::new(layout, scheduler::Config::default(), seed),
+            scheduler: Scheduler::new(layout, config, seed),
             scheduler_at: Timestamp::ZERO,
             choker: Choker::new(choker, seed),
             choker_at: Timestamp::ZERO + FOREVER,
@@ -131,6 +142,11 @@ impl Driver {
             held_until: Timestamp::ZERO,
             readers: Vec::new(),
             readers_generation: 0,
+            background: VecDeque::new(),
+            fetched: None,
+            paused: false,
+            held: None,
+            look_at: Timestamp::ZERO,
             trace: trace.map(|file| Recording::new(file, &head)),
             session,
             opened,
@@ -138,19 +154,19 @@ impl Driver {
             swarm_events,
             store_events,
         };
-        driver.begin(background);
+        driver.begin(&parts.background);
         driver
     }
 
-    fn begin(&mut self, background: bool) {
+    fn begin(&mut self, background: &[usize]) {
         let had = self.opened.store.had();
         if !had.is_none() {
             self.tell(Input::PiecesHad { pieces: had });
         }
         self.note_if_complete();
-        if background {
-            self.tell(Input::BackgroundWanted { span: self.opened.chosen() });
-        }
+        self.set_background(background);
+        self.follow_orders();
+        self.follow_background();
     }
 
     /// Runs until `ending` says so, or its sender is gone.
@@ -178,8 +194,10 @@ impl Driver {
                     }
                 }
             }
+            self.follow_orders();
             self.follow_readers();
             self.start_uploads();
+            self.show();
             self.session.note_rates(self.session.clock.now());
             self.session.numbers.take_over(self.scheduler.counts());
             let wake_at = self.session.clock.instant_of(self.wake_at());
@@ -210,7 +228,8 @@ impl Driver {
 
     fn wake_at(&self) -> Timestamp {
         let at = self.scheduler_at.min(self.choker_at);
-        if self.held_until == Timestamp::ZERO { at } else { at.min(self.held_until) }
+        let at = if self.held_until == Timestamp::ZERO { at } else { at.min(self.held_until) };
+        if self.session.looks.is_wanted() { at.min(self.look_at) } else { at }
     }
 
     /// One input, and all that follows from it.
@@ -222,8 +241,20 @@ impl Driver {
         self.scheduler.handle_input(now, input);
         loop {
             match self.scheduler.poll_output(now) {
-                Output::Request { peer, block } => self.swarm.command(peer, PeerCommand::Request(block)),
-                Output::Cancel { peer, block } => self.swarm.command(peer, PeerCommand::Cancel(block)),
+                Output::Request { peer, block } => match &mut self.held {
+                    Some(held) => held.push((peer, block)),
+                    None => self.swarm.command(peer, PeerCommand::Request(block)),
+                },
+                Output::Cancel { peer, block } => {
+                    let held = self.held.as_mut();
+                    let unsent = held.and_then(|held| {
+                        let at = held.iter().position(|request| *request == (peer, block))?;
+                        Some(held.swap_remove(at))
+                    });
+                    if unsent.is_none() {
+                        self.swarm.command(peer, PeerCommand::Cancel(block));
+                    }
+                }
                 Output::Interest { peer, interested } => {
                     self.swarm.command(peer, PeerCommand::Interest(interested));
                 }
@@ -390,6 +421,7 @@ impl Driver {
         self.tell(Input::PieceVerified { piece, lies });
         self.swarm.announce_have(piece);
         self.note_if_complete();
+        self.follow_background();
     }
 
     fn note_if_complete(&mut self) {
@@ -398,7 +430,84 @@ impl Driver {
         }
     }
 
+    /// What the torrent's handles have ordered since.
+    fn follow_orders(&mut self) {
+        if !self.session.orders.take_changed() {
+            return;
+        }
+        if let Some(files) = self.session.orders.take_fetch() {
+            self.set_background(&files);
+        }
+        let paused = self.session.orders.is_paused();
+        if paused == self.paused {
+            return self.follow_background();
+        }
+        self.paused = paused;
+        if paused {
+            self.pause();
+        } else {
+            // As if all of them had just come.
+            self.readers_generation = u64::MAX;
+            self.follow_background();
+        }
+        self.tell_choker(choker::Input::Paused { paused });
+    }
+
+    /// Nobody reads and nothing is wanted: all that is in flight is taken back.
+    fn pause(&mut self) {
+        self.held = Some(Vec::new());
+        for closed in std::mem::take(&mut self.readers) {
+            self.tell(Input::ReaderClosed { reader: closed.reader.id });
+        }
+        let nothing = FileSpan { offset: 0, length: 0 };
+        // Also when there was none: what readers have left in flight is taken back then.
+        let span = self.fetched.take().unwrap_or(nothing);
+        self.tell(Input::BackgroundUnwanted { span });
+        for (peer, block) in self.held.take().unwrap_or_default() {
+            self.swarm.command(peer, PeerCommand::Request(block));
+        }
+    }
+
+    fn set_background(&mut self, files: &[usize]) {
+        self.background = files.iter().filter_map(|&file| self.opened.spans.get(file).copied()).collect();
+    }
+
+    /// The next file is begun when the one before is all here.
+    fn follow_background(&mut self) {
+        while self.background.front().is_some_and(|&span| self.opened.has(span)) {
+            self.background.pop_front();
+        }
+        let next = self.background.front().copied().filter(|_| !self.paused);
+        if next == self.fetched {
+            return;
+        }
+        let before = std::mem::replace(&mut self.fetched, next);
+        // In this order, so that what both have in common stays in flight.
+        if let Some(span) = next {
+            self.tell(Input::BackgroundWanted { span });
+        }
+        if let Some(span) = before {
+            self.tell(Input::BackgroundUnwanted { span });
+        }
+    }
+
+    /// Makes a snapshot for who looks.
+    fn show(&mut self) {
+        let now = self.session.clock.now();
+        if now < self.look_at || !self.session.looks.is_wanted() {
+            return;
+        }
+        self.look_at = now + LOOK_EVERY;
+        self.session.looks.publish(Look {
+            paces: self.scheduler.peer_paces(now).collect(),
+            coming: self.scheduler.coming().collect(),
+        });
+    }
+
     fn follow_readers(&mut self) {
+        if self.paused {
+            return;
+        }
         let generation = self.opened.door.generation();
         if generation != self.readers_generation {
             self.readers_generation = generation;

@@ -1,5 +1,6 @@
 //! From a source to a running driver, and to its end: the order in which the parts are started and stopped.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -14,9 +15,11 @@ use tracing::{debug, warn};
 use super::choose::choose;
 use super::door::Door;
 use super::driver::{Driver, Parts};
+use super::removal::Keeps;
 use super::session::{Opened, Phase, Session};
-use super::{Options, Shared, Torrent, TorrentError};
+use super::{Choice, Options, Shared, Torrent, TorrentError};
 use crate::choker;
+use crate::lock::lock;
 use crate::net::Network;
 use crate::read::{self, Files};
 use crate::source::{Metainfo, Source};
@@ -64,6 +67,7 @@ pub(super) async fn open(
         listen_port: options.port,
         most_peers: options.most_peers,
         private: is_private,
+        blocklist: options.blocklist.clone(),
         layout: found
             .as_ref()
             .map(|found| (Arc::new(found.metainfo.layout.clone()), found.metainfo.info_bytes.clone())),
@@ -78,7 +82,7 @@ pub(super) async fn open(
         info_hash: source.info_hash,
         peer_id,
         port: swarm.port(),
-        trackers: source.trackers.clone(),
+        trackers: if options.own_trackers { source.trackers.clone() } else { Vec::new() },
         more_trackers: options.trackers.clone(),
         private: is_private,
         dht: (options.dht && !is_private).then(|| dht_config(&options)),
@@ -112,6 +116,7 @@ pub(super) async fn open(
         session: Arc::clone(&session),
         swarm: swarm.clone(),
         discovery: Arc::clone(&discovery),
+        keeps: Keeps { metadata: options.metadata_cache(), has_path: options.path.is_some() },
         ending,
     };
     let life = Life { source, options, session, swarm, discovery, trace, ending: is_ending };
@@ -173,7 +178,7 @@ async fn open_store(metainfo: Metainfo, source: &Source, options: &Options) -> R
         .map(|file| read::File { path: file.path.join("/"), length: file.span.length })
         .collect();
     // First, so that a name that matches nothing leaves no folder behind.
-    let chosen = choose(&files, &options.choice, &source.select_only)?;
+    let queue = choose(&files, &options.choice, &source.select_only)?;
     let config = options.folders(metainfo.info_hash);
     let opening = tokio::task::spawn_blocking(move || {
         let opened = Store::open(&metainfo, config);
@@ -181,8 +186,7 @@ async fn open_store(metainfo: Metainfo, source: &Source, options: &Options) -> R
     });
     let (metainfo, opened) = opening.await.map_err(|_| TorrentError::Interrupted)?;
     let (store, store_events) = opened?;
-    let files =
-        Files { info_hash: metainfo.info_hash.to_string(), name: metainfo.name.clone(), files, chosen };
+    let files = Files::new(metainfo.info_hash.to_string(), metainfo.name.clone(), files, queue);
     let opened = Opened {
         files: Arc::new(files),
         spans: metainfo.files.iter().map(|file| file.span).collect(),
@@ -226,7 +230,8 @@ impl Life {
             },
             seed: rand::random(),
             trace: self.trace.take(),
-            background: self.options.background,
+            peer_timeout: self.options.peer_timeout,
+            background: self.background(&opened.files),
         });
         match AssertUnwindSafe(driver.run(&mut self.ending)).catch_unwind().await {
             Ok(()) => driver.finish(),
@@ -240,6 +245,16 @@ impl Life {
             }
         }
         self.end(Some(&opened)).await;
+    }
+
+    /// What is fetched although nobody reads, as long as nobody says otherwise.
+    fn background(&self, files: &Files) -> Vec<usize> {
+        let mut background = if self.options.background { files.queue.clone() } else { Vec::new() };
+        if !background.is_empty() && self.options.choice == Choice::All {
+            let queued: HashSet<usize> = background.iter().copied().collect();
+            background.extend((0..files.files.len()).filter(|index| !queued.contains(index)));
+        }
+        background
     }
 
     /// Waits for a magnet's metadata, and opens what it describes. `None` at the end, or if it cannot be opened.
@@ -268,12 +283,13 @@ impl Life {
         }
         let kept = metainfo.clone();
         let (cache, trackers) = (self.options.metadata_cache(), self.source.trackers.clone());
-        // Nobody waits for it: it serves the next start.
-        tokio::task::spawn_blocking(move || {
+        // Nobody waits for it, but who removes it: it serves the next start.
+        let keeping = tokio::task::spawn_blocking(move || {
             if let Err(cause) = cache.save_with_trackers(&kept, &trackers) {
                 warn!("the metadata cannot be kept: {cause}");
             }
         });
+        *lock(&self.session.keeping) = Some(keeping);
         let found = open_store(metainfo, &self.source, &self.options).await?;
         let metainfo = &found.metainfo;
         self.swarm.set_layout(

@@ -6,10 +6,13 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use super::TorrentError;
 use super::door::Door;
+use super::look::Looks;
 use super::meter::Meter;
+use super::orders::Orders;
 use crate::layout::FileSpan;
 use crate::lock::lock;
 use crate::read::{Files, Statistics};
@@ -62,6 +65,11 @@ impl Opened {
     pub(super) fn chosen(&self) -> FileSpan {
         self.spans.get(self.files.chosen).copied().unwrap_or(FileSpan { offset: 0, length: 0 })
     }
+
+    /// All of these bytes are there.
+    pub(super) fn has(&self, span: FileSpan) -> bool {
+        self.door.end_of_had(span.offset, span.end()) == span.end()
+    }
 }
 
 /// See the module's documentation.
@@ -75,6 +83,10 @@ pub(super) struct Session {
     pub(super) meter: Mutex<Meter>,
     /// What the disk refuses, while it does.
     pub(super) trouble: Mutex<Option<String>>,
+    pub(super) orders: Orders,
+    pub(super) looks: Looks,
+    /// A magnet's metadata on its way to the disk.
+    pub(super) keeping: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// Written by the driver alone.
@@ -122,6 +134,9 @@ impl Session {
             numbers: Numbers::default(),
             meter: Mutex::default(),
             trouble: Mutex::default(),
+            orders: Orders::default(),
+            looks: Looks::default(),
+            keeping: Mutex::default(),
         };
         // Trackers give nobody to who says that nothing is left; before the metadata is there, something is.
         session.numbers.left.store(1, Ordering::Relaxed);
@@ -136,6 +151,13 @@ impl Session {
         self.numbers.chosen_had.store(opened.door.had_of(opened.chosen().range()), Ordering::Relaxed);
         let _ = self.opened.set(opened);
         self.phase.send_replace(Phase::Streaming);
+    }
+
+    /// Wakes the driver, once there is one.
+    pub(super) fn ring(&self) {
+        if let Some(opened) = self.opened.get() {
+            opened.door.ring();
+        }
     }
 
     /// To be called at every wake-up: mostly a comparison of two times.

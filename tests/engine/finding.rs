@@ -1,10 +1,15 @@
 //! Magnets that name one source of peers each, and nothing else: from there to the film.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
+use peerflix::source::Source;
+use peerflix::swarm::Blocklist;
 use peerflix::torrent::{Options, Torrent};
 
 use crate::dht::SmallDht;
+use crate::peer::{Gate, Manner, Scripted};
 use crate::trackers::Tracker;
 use crate::world::{Film, Seed, World, is_same, noise, soon, until, whole};
 
@@ -109,4 +114,42 @@ async fn a_film_comes_over_ipv6() {
         torrent.close().await;
     }
     first.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_torrents_own_trackers_are_not_asked_if_the_user_does_not_want_them() {
+    let world = World::new();
+    let film = Film::single("film.mkv", noise(54, 300_000));
+    let seed = Scripted::start(&world, &film, Manner::Honest);
+    let here = Ipv4Addr::LOCALHOST.into();
+    let own = Tracker::http(&world, here, &[]);
+    let users = Tracker::http(&world, here, &[seed.address]);
+    let source = Source { trackers: vec![vec![own.url.clone()]], ..film.source() };
+    let options =
+        Options { own_trackers: false, trackers: vec![users.url.clone()], ..world.options("viewer", []) };
+    let torrent = Torrent::open(source, options, world.net()).await.expect("it opens");
+    is_same(&whole(&torrent, 0).await, film.bytes(0));
+    assert_eq!(torrent.why().sources.len(), 1);
+    torrent.close().await;
+    assert!(own.told().is_empty() && !users.told().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_on_the_blocklist_is_not_dialled_even_if_the_user_names_him() {
+    let world = World::new();
+    let film = Film::single("film.mkv", noise(55, 300_000));
+    let gate = Gate::new(true);
+    let blocked = Scripted::start_at(&world, &film, Manner::Honest, [127, 0, 0, 2].into(), &gate);
+    let seed = Scripted::start(&world, &film, Manner::Honest);
+    let blocklist = Blocklist::parse("nobody:127.0.0.2-127.0.0.9").expect("a list");
+    let options = Options {
+        blocklist: Some(Arc::new(blocklist)),
+        ..world.options("viewer", [blocked.address, seed.address])
+    };
+    let torrent = world.open(&film, options).await;
+    is_same(&whole(&torrent, 0).await, film.bytes(0));
+    let counts = torrent.why().counts;
+    assert_eq!((counts.blocked, counts.connected), (1, 1));
+    assert_eq!(blocked.came.load(Ordering::SeqCst), 0);
+    torrent.close().await;
 }

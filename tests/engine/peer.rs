@@ -1,8 +1,8 @@
 //! Peers that do what they are told, good or bad: the wire protocol by hand.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use peerflix::source::InfoHash;
@@ -58,6 +58,15 @@ pub struct Scripted {
     /// Connections that were made to it, and those that are there now.
     pub came: Arc<AtomicUsize>,
     pub open: Arc<AtomicUsize>,
+    asked: Arc<Mutex<Asked>>,
+}
+
+/// What a peer was asked for, over all its connections.
+#[derive(Clone, Debug, Default)]
+pub struct Asked {
+    /// The piece of each request, in their order.
+    pub pieces: Vec<usize>,
+    pub cancels: usize,
 }
 
 struct Script {
@@ -71,6 +80,7 @@ struct Script {
     done: Arc<AtomicUsize>,
     came: Arc<AtomicUsize>,
     open: Arc<AtomicUsize>,
+    asked: Arc<Mutex<Asked>>,
 }
 
 /// When honest peers begin to send: so that the others have their say first.
@@ -99,6 +109,7 @@ impl Scripted {
         let listener = world.net().tcp_listen((at, 0).into()).expect("a free port on loopback");
         let address = listener.local_addr().expect("bound");
         let (came, open) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
+        let asked = Arc::<Mutex<Asked>>::default();
         let script = Arc::new(Script {
             info_hash: film.info_hash(),
             info: film.info().into(),
@@ -108,6 +119,7 @@ impl Scripted {
             done: gate.done.clone(),
             came: came.clone(),
             open: open.clone(),
+            asked: asked.clone(),
         });
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -121,11 +133,15 @@ impl Scripted {
                 });
             }
         });
-        Scripted { address, came, open }
+        Scripted { address, came, open, asked }
     }
 
     pub fn open(&self) -> usize {
         self.open.load(Ordering::SeqCst)
+    }
+
+    pub fn asked(&self) -> Asked {
+        self.asked.lock().expect("no panic elsewhere").clone()
     }
 }
 
@@ -226,7 +242,9 @@ impl Script {
             let mut bytes = &read[..count];
             while let Some(message) = decoder.next(&mut bytes).map_err(std::io::Error::other)? {
                 match message {
+                    Message::Cancel(_) => self.asked.lock().expect("no panic elsewhere").cancels += 1,
                     Message::Request(ask) => {
+                        self.asked.lock().expect("no panic elsewhere").pieces.push(ask.index as usize);
                         let start = ask.index as usize * PIECE_LENGTH + ask.begin as usize;
                         let data = self.all.get(start..start + ask.length as usize).unwrap_or_default();
                         let data = match self.manner {

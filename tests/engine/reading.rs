@@ -153,7 +153,7 @@ async fn who_reads_on_while_another_leaves_gets_his_bytes_and_the_other_ones_are
     let gate = Gate::new(false);
     let peer = Scripted::start_at(&world, &film, Manner::Honest, Ipv4Addr::LOCALHOST.into(), &gate);
     let options = Options {
-        choice: Choice::Named("left.mkv".to_owned()),
+        choice: Choice::Named(vec!["left.mkv".to_owned()]),
         background: false,
         ..world.options("a", [peer.address])
     };
@@ -334,7 +334,7 @@ async fn a_choice_that_matches_nothing_is_said() {
     let world = World::new();
     let film = Film::single("film.mkv", noise(16, 50_000));
     let seed = Seed::start(&world, &film).await;
-    let choice = Choice::Named("other".to_owned());
+    let choice = Choice::Named(vec!["other".to_owned()]);
     let options = Options { choice, ..world.options("a", [seed.address]) };
     let refused = Torrent::open(film.source(), options.clone(), world.net()).await;
     assert!(matches!(refused, Err(TorrentError::Choice(_))), "{refused:?}");

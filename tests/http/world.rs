@@ -59,7 +59,7 @@ impl Torrent {
     pub fn new(files: &[(&str, u64)]) -> Self {
         let files =
             files.iter().map(|(path, length)| File { path: (*path).to_owned(), length: *length }).collect();
-        let files = Files { info_hash: INFO_HASH.to_owned(), name: "Show".to_owned(), files, chosen: 0 };
+        let files = Files::new(INFO_HASH, "Show", files, vec![0]);
         Torrent(Arc::new(State {
             files: Arc::new(files),
             known: watch::Sender::new(true),

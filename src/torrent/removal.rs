@@ -1,0 +1,37 @@
+//! The end of what a torrent keeps on disk, for who wants to keep nothing.
+
+use tracing::warn;
+
+use super::Shared;
+use crate::lock::lock;
+use crate::source::MetadataCache;
+use crate::store::Removal;
+
+/// Where a torrent keeps its things, as far as its store does not know.
+pub(super) struct Keeps {
+    pub(super) metadata: MetadataCache,
+    /// Its files lie in a folder of the user's.
+    pub(super) has_path: bool,
+}
+
+/// Once it is closed.
+pub(super) async fn remove(shared: &Shared) {
+    let keeping = lock(&shared.session.keeping).take();
+    if let Some(keeping) = keeping {
+        // It would come back otherwise.
+        let _ = keeping.await;
+    }
+    let (metadata, info_hash) = (shared.keeps.metadata.clone(), shared.info_hash);
+    let store = shared.session.opened.get().map(|opened| opened.store.clone());
+    let removal = if shared.keeps.has_path { Removal::OwnFiles } else { Removal::Everything };
+    let removing = tokio::task::spawn_blocking(move || {
+        if let Some(Err(cause)) = store.map(|store| store.remove(removal)) {
+            warn!("what was downloaded cannot be removed: {cause}");
+        }
+        if let Err(cause) = metadata.remove(info_hash) {
+            warn!("the metadata cannot be removed: {cause}");
+        }
+    });
+    // A panic in there would be a bug of ours, and has been told.
+    let _ = removing.await;
+}
