@@ -3,6 +3,7 @@
 
 mod answer;
 mod body;
+mod charset;
 mod conditions;
 mod guard;
 mod kind;
@@ -10,10 +11,12 @@ mod playlist;
 pub mod range;
 pub mod route;
 mod socket;
+mod texts;
 
 use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,6 +35,7 @@ use self::answer::{Content, before_files, with_files, without_files};
 use self::body::{AnswerBody, BodyError};
 use self::guard::{Guard, Host};
 use self::socket::Socket;
+use self::texts::Charsets;
 use crate::read::{Contents, ReadError};
 
 /// The port of peerflix, since ever.
@@ -113,7 +117,8 @@ pub fn serve(
     let addresses: Vec<_> = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
     let bound = addresses.iter().map(|address| address.ip().to_string());
     let hosts = bound.chain(config.hosts.iter().cloned()).chain(config.hostname.clone()).chain(own_name());
-    let site = Arc::new(Site { contents, guard: Guard::new(hosts, config.origins.clone()) });
+    let guard = Guard::new(hosts, config.origins.clone());
+    let site = Arc::new(Site { contents, guard, charsets: Charsets::default() });
     let stop = CancellationToken::new();
     let task = tokio::spawn(accept(listeners, site, config.clone(), stop.clone()));
     Ok(Server { addresses, hostname: config.hostname, wanted_port: config.port, stop, task: Some(task) })
@@ -252,6 +257,7 @@ fn own_name() -> Option<String> {
 struct Site {
     contents: Arc<dyn Contents>,
     guard: Guard,
+    charsets: Charsets,
 }
 
 async fn accept(listeners: Vec<TcpListener>, site: Arc<Site>, config: ServerConfig, stop: CancellationToken) {
@@ -332,10 +338,19 @@ async fn respond(
             match files {
                 Err(error) => without_files(&question, &error),
                 Ok(files) => {
-                    let answer =
+                    let mut answer =
                         with_files(&question, &request.headers, &files, || site.contents.statistics());
                     if let Content::File { index, .. } = answer.content {
                         reader = site.contents.open(index);
+                    }
+                    if let Some((index, kind)) = question.subtitles(&files) {
+                        let charset = pin!(site.charsets.of(index, reader.as_deref()));
+                        let gone = poll_fn(|context| socket.poll_gone(context));
+                        match select(charset, gone).await {
+                            Either::Left((Some(charset), _)) => answer.tell_charset(kind, charset),
+                            Either::Left((None, _)) => {}
+                            Either::Right(_) => return Err(BodyError::Gone),
+                        }
                     }
                     if matches!(answer.content, Content::File { .. }) && reader.is_none() {
                         without_files(&question, &ReadError::Closed)

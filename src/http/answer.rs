@@ -14,7 +14,7 @@ use hyper::{HeaderMap, Method, StatusCode, Version};
 
 use super::conditions::{Verdict, entity_tag, judge, range_counts};
 use super::guard::{Authority, Guard};
-use super::kind::{content_type, is_active};
+use super::kind::{self, content_type, is_active};
 use super::playlist;
 use super::range::{Wanted, wanted};
 use super::route::Route;
@@ -70,6 +70,15 @@ pub struct Question {
     is_head: bool,
     /// `host:port` as the client knows us, for playlists.
     authority: String,
+}
+
+impl Question {
+    /// The file that is asked for, if its name is that of subtitles, and their type.
+    pub fn subtitles(&self, files: &Files) -> Option<(usize, &'static str)> {
+        let index = self.route.file(files)?;
+        let kind = kind::subtitles(files.files.get(index)?.name())?;
+        Some((index, kind))
+    }
 }
 
 /// What can be answered before the files are known; else the question to ask when they are.
@@ -240,6 +249,14 @@ impl Answer {
     fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.insert(name, value);
         self
+    }
+
+    /// Names the charset of a text, where the answer has its type and not that of several parts.
+    pub fn tell_charset(&mut self, kind: &str, charset: &str) {
+        let is_of_parts = |value: &HeaderValue| value.as_bytes().starts_with(b"multipart/");
+        if self.headers.get(CONTENT_TYPE).is_some_and(|value| !is_of_parts(value)) {
+            self.headers.insert(CONTENT_TYPE, written(format!("{kind}; charset={charset}")));
+        }
     }
 
     fn with_length(self, length: u64) -> Self {

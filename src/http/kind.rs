@@ -20,6 +20,17 @@ pub fn content_type(name: &str) -> &'static str {
     }
 }
 
+/// The type of subtitles whose charset is told from their bytes, for files whose name says that they may be such; of a `.sub`
+/// only if its bytes turn out to be text.
+pub fn subtitles(name: &str) -> Option<&'static str> {
+    let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending).to_ascii_lowercase();
+    match ending.as_str() {
+        "srt" | "vtt" | "ass" | "ssa" => Some(content_type(name)),
+        "sub" => Some("text/x-microdvd"),
+        _ => None,
+    }
+}
+
 /// True if a browser would run what is in a file of this type. Such a page, of a stranger's making, would have our origin
 /// and could read whatever we serve, so it is to be shown in a sandbox.
 pub fn is_active(content_type: &str) -> bool {
@@ -69,6 +80,15 @@ mod tests {
         for (name, kind) in types {
             assert_eq!(content_type(name), kind, "{name}");
         }
+    }
+
+    #[test]
+    fn subtitles_are_known_by_their_endings() {
+        assert_eq!(subtitles("film.en.SRT"), Some("application/x-subrip"));
+        assert_eq!(subtitles("film.sub"), Some("text/x-microdvd"));
+        assert_eq!(content_type("film.sub"), "application/octet-stream");
+        assert_eq!(subtitles("film.mkv"), None);
+        assert_eq!(subtitles("srt"), None);
     }
 
     #[test]

@@ -122,10 +122,32 @@ impl Hints {
     }
 }
 
-/// Two letters, or the number of a part of the world.
+/// What stands behind a language to tell where it is spoken, or how it is written.
 fn is_region(word: &str) -> bool {
-    word.len() == 2 && word.bytes().all(|byte| byte.is_ascii_alphabetic())
-        || matches!(word, "419" | "hans" | "hant")
+    matches!(
+        word,
+        "419"
+            | "at"
+            | "be"
+            | "br"
+            | "ca"
+            | "ch"
+            | "cn"
+            | "es"
+            | "fr"
+            | "gb"
+            | "hans"
+            | "hant"
+            | "hk"
+            | "latn"
+            | "cyrl"
+            | "mx"
+            | "pt"
+            | "sg"
+            | "tw"
+            | "uk"
+            | "us"
+    )
 }
 
 /// The words of a name, between all that is neither letter nor digit.

@@ -41,7 +41,7 @@ fn the_users_languages_come_first_in_their_order() {
     ];
     assert_eq!(
         found(&paths, &["de-AT", "English"]),
-        ["T/Subs/2_German.srt", "T/Film.en.srt", "T/Film.srt", "T/Film.pl.srt", "T/Film.fre.srt"]
+        ["T/Subs/2_German.srt", "T/Film.en.srt", "T/Film.srt", "T/Film.fre.srt", "T/Film.pl.srt"]
     );
 }
 

@@ -203,6 +203,37 @@ async fn types_are_right_and_pages_are_in_a_sandbox() {
 }
 
 #[tokio::test]
+async fn subtitles_are_given_as_they_are_and_their_charset_is_told() {
+    // "Привет, как дела? Мы не виделись сто лет." in windows-1251.
+    let russian: &[u8] = b"\xcf\xf0\xe8\xe2\xe5\xf2, \xea\xe0\xea \xe4\xe5\xeb\xe0? \xcc\xfb \xed\xe5 \xe2\xe8\xe4\xe5\xeb\xe8\xf1\xfc \xf1\xf2\xee \xeb\xe5\xf2.";
+    let torrent = Torrent::of_texts(&[
+        ("Film/Film.ru.srt", russian),
+        ("Film/Film.fr.srt", "Ça va ?".as_bytes()),
+        ("Film/Film.sub", b"{1}{25}Hello"),
+        ("Film/Other.sub", b"\x00\x00\x01\xba pictures"),
+        ("Film/Film.ass", b"\xef\xbb\xbf[Script Info]"),
+    ]);
+    let server = torrent.serve().await;
+    let mut client = Client::of(&server).await;
+    let mut kind = async |request: &str| {
+        let (head, _) = client.fetch(request, &[]).await;
+        head["content-type"].to_owned()
+    };
+    assert_eq!(kind("HEAD /0").await, "application/x-subrip", "a HEAD asks for no piece");
+    assert_eq!(kind("GET /0").await, "application/x-subrip; charset=windows-1251");
+    assert_eq!(kind("HEAD /0").await, "application/x-subrip; charset=windows-1251");
+    assert_eq!(kind("GET /1/Film.fr.srt").await, "application/x-subrip; charset=UTF-8");
+    assert_eq!(kind("GET /2").await, "text/x-microdvd; charset=UTF-8");
+    assert_eq!(kind("GET /3").await, "application/octet-stream");
+    assert_eq!(kind("GET /4").await, "text/x-ssa; charset=UTF-8");
+    let (head, body) = client.fetch("GET /0", &["Range: bytes=2-5"]).await;
+    assert_eq!((head.status, &head["content-type"]), (206, "application/x-subrip; charset=windows-1251"));
+    assert_eq!(body, &russian[2..6]);
+    let (head, _) = client.fetch("GET /0", &["Range: bytes=0-1,5-6"]).await;
+    assert!(head["content-type"].starts_with("multipart/byteranges"));
+}
+
+#[tokio::test]
 async fn files_are_found_by_index_and_by_name() {
     let server = show().serve().await;
     let mut client = Client::of(&server).await;

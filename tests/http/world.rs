@@ -51,6 +51,8 @@ struct State {
     opened: AtomicUsize,
     /// Requests that wait for the files.
     waiting: watch::Sender<usize>,
+    /// What is in a file, if not what [`byte`] says.
+    texts: Mutex<Vec<(usize, Vec<u8>)>>,
     /// All reads that were answered: file, offset, length.
     reads: Mutex<Vec<(usize, u64, usize)>>,
 }
@@ -68,12 +70,22 @@ impl Torrent {
             readers: watch::Sender::new(0),
             opened: AtomicUsize::new(0),
             waiting: watch::Sender::new(0),
+            texts: Mutex::default(),
             reads: Mutex::default(),
         }))
     }
 
     pub fn film(length: u64) -> Self {
         Self::new(&[("film.mkv", length)])
+    }
+
+    /// Files with something in them that one can read.
+    pub fn of_texts(texts: &[(&str, &[u8])]) -> Self {
+        let files: Vec<_> = texts.iter().map(|(path, text)| (*path, text.len() as u64)).collect();
+        let torrent = Self::new(&files);
+        let texts = texts.iter().map(|(_, text)| text.to_vec()).enumerate().collect();
+        *torrent.0.texts.lock().expect("no test panics with it") = texts;
+        torrent
     }
 
     /// From now on, nothing at or beyond `offset` has come yet.
@@ -205,7 +217,13 @@ impl ReadAt for Reader {
                 .wait_for(|come| offset < *come)
                 .await
                 .map_err(|_| ReadError::Closed)?;
-            let bytes = Bytes::from(bytes(self.index, offset..end.min(come)));
+            let range = offset..end.min(come);
+            let text = {
+                let texts = state.texts.lock().expect("no test panics with it");
+                let text = texts.iter().find(|(index, _)| *index == self.index);
+                text.map(|(_, text)| text[range.start as usize..range.end as usize].to_vec())
+            };
+            let bytes = Bytes::from(text.unwrap_or_else(|| bytes(self.index, range)));
             state.reads.lock().expect("no test panics with it").push((self.index, offset, bytes.len()));
             Ok(bytes)
         }
