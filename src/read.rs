@@ -25,6 +25,11 @@ pub trait Contents: Send + Sync {
     /// A new reader of file `index`; `None` if there is no such file, or the files are not known yet.
     fn open(&self, index: usize) -> Option<Box<dyn ReadAt>>;
 
+    /// The same for what peerflix itself wants to know of the file: such a reader is left out where readers are shown.
+    fn open_unseen(&self, index: usize) -> Option<Box<dyn ReadAt>> {
+        self.open(index)
+    }
+
     /// The numbers as they are now.
     fn statistics(&self) -> Statistics;
 }

@@ -24,7 +24,7 @@ pub mod trace;
 mod uploads;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -213,9 +213,37 @@ impl Torrent {
 
     /// A new reader of file `index` of [`Files::files`]; `None` if there is no such file, or the files are not known yet.
     pub fn reader(&self, index: usize) -> Option<FileReader> {
+        self.new_reader(index, true)
+    }
+
+    /// The same for a reader that is nobody's player: what peerflix itself wants to know of a file. It is left out where readers
+    /// are shown or counted.
+    pub fn unseen_reader(&self, index: usize) -> Option<FileReader> {
+        self.new_reader(index, false)
+    }
+
+    fn new_reader(&self, index: usize, is_seen: bool) -> Option<FileReader> {
         let opened = self.shared.session.opened.get()?;
         let span = opened.spans.get(index).copied()?;
-        Some(FileReader::new(self.clone(), Arc::clone(&opened.door), opened.store.clone(), span))
+        Some(FileReader::new(self.clone(), Arc::clone(&opened.door), opened.store.clone(), span, is_seen))
+    }
+
+    /// Whether somebody reads file `index`.
+    pub fn is_read(&self, index: usize) -> bool {
+        let Some(opened) = self.shared.session.opened.get() else { return false };
+        let Some(span) = opened.spans.get(index) else { return false };
+        opened.door.readers().iter().any(|reader| reader.is_seen && reader.span == *span)
+    }
+
+    /// The length of the pieces in bytes, and whether the torrent is private (BEP 27); `None` while its metadata is not known.
+    pub fn layout(&self) -> Option<(u32, bool)> {
+        let opened = self.shared.session.opened.get()?;
+        Some((opened.door.layout().piece_length(), opened.private))
+    }
+
+    /// The folder in which its files lie, or will, at their paths.
+    pub fn folder(&self) -> &Path {
+        &self.shared.keeps.folder
     }
 
     /// The numbers as they are now.
@@ -305,6 +333,10 @@ impl Contents for Torrent {
 
     fn open(&self, index: usize) -> Option<Box<dyn ReadAt>> {
         Some(Box::new(self.reader(index)?))
+    }
+
+    fn open_unseen(&self, index: usize) -> Option<Box<dyn ReadAt>> {
+        Some(Box::new(self.unseen_reader(index)?))
     }
 
     fn statistics(&self) -> Statistics {

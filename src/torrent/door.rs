@@ -39,6 +39,8 @@ struct Wait {
 /// A reader that has read something.
 #[derive(Clone, Debug)]
 pub(super) struct OpenReader {
+    /// Somebody reads for himself: shown to who looks. What peerflix reads for its own ends is not.
+    pub(super) is_seen: bool,
     pub(super) id: ReaderId,
     pub(super) span: FileSpan,
     pub(super) head: Arc<Head>,
@@ -145,9 +147,9 @@ impl Door {
         }
     }
 
-    pub(super) fn open(&self, span: FileSpan, head: Arc<Head>) -> ReaderId {
+    pub(super) fn open(&self, span: FileSpan, head: Arc<Head>, is_seen: bool) -> ReaderId {
         let id = ReaderId(self.next_reader.fetch_add(1, Ordering::Relaxed));
-        lock(&self.readers).push(OpenReader { id, span, head });
+        lock(&self.readers).push(OpenReader { is_seen, id, span, head });
         self.generation.fetch_add(1, Ordering::AcqRel);
         self.ring();
         id

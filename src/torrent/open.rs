@@ -116,7 +116,11 @@ pub(super) async fn open(
         session: Arc::clone(&session),
         swarm: swarm.clone(),
         discovery: Arc::clone(&discovery),
-        keeps: Keeps { metadata: options.metadata_cache(), has_path: options.path.is_some() },
+        keeps: Keeps {
+            metadata: options.metadata_cache(),
+            folder: options.folders(source.info_hash).folder,
+            has_path: options.path.is_some(),
+        },
         ending,
     };
     let life = Life { source, options, session, swarm, discovery, trace, ending: is_ending };
@@ -190,6 +194,7 @@ async fn open_store(metainfo: Metainfo, source: &Source, options: &Options) -> R
     let opened = Opened {
         files: Arc::new(files),
         spans: metainfo.files.iter().map(|file| file.span).collect(),
+        private: metainfo.private,
         door: Arc::new(Door::new(metainfo.layout.clone(), &store.had())),
         store,
     };

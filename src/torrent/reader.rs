@@ -43,6 +43,7 @@ struct Core {
     door: Arc<Door>,
     store: Store,
     span: FileSpan,
+    is_seen: bool,
     head: Arc<Head>,
     /// The piece at which the driver last saw the head.
     told: AtomicU64,
@@ -53,12 +54,13 @@ struct Core {
 }
 
 impl FileReader {
-    pub(super) fn new(torrent: Torrent, door: Arc<Door>, store: Store, span: FileSpan) -> Self {
+    pub(super) fn new(torrent: Torrent, door: Arc<Door>, store: Store, span: FileSpan, is_seen: bool) -> Self {
         let core = Core {
             _torrent: torrent,
             door,
             store,
             span,
+            is_seen,
             head: Arc::default(),
             told: AtomicU64::new(u64::MAX),
             id: Mutex::default(),
@@ -125,7 +127,7 @@ impl Core {
         let is_told = self.told.swap(piece, Ordering::Relaxed) == piece;
         let mut id = lock(&self.id);
         if id.is_none() {
-            *id = Some(self.door.open(self.span, Arc::clone(&self.head)));
+            *id = Some(self.door.open(self.span, Arc::clone(&self.head), self.is_seen));
         } else if !is_told || before.1 != waiting {
             self.door.ring();
         }

@@ -1,5 +1,7 @@
 //! The end of what a torrent keeps on disk, for who wants to keep nothing.
 
+use std::path::PathBuf;
+
 use tracing::warn;
 
 use super::Shared;
@@ -10,7 +12,9 @@ use crate::store::Removal;
 /// Where a torrent keeps its things, as far as its store does not know.
 pub(super) struct Keeps {
     pub(super) metadata: MetadataCache,
-    /// Its files lie in a folder of the user's.
+    /// The folder of its files.
+    pub(super) folder: PathBuf,
+    /// It is the user's own.
     pub(super) has_path: bool,
 }
 

@@ -56,6 +56,8 @@ pub(super) struct Opened {
     pub(super) files: Arc<Files>,
     /// Of each of `files`.
     pub(super) spans: Vec<FileSpan>,
+    /// BEP 27.
+    pub(super) private: bool,
     pub(super) door: Arc<Door>,
     pub(super) store: Store,
 }
@@ -202,7 +204,7 @@ impl Session {
                 let bytes = self.buffered(opened);
                 bytes.end - bytes.start
             }),
-            stalled_readers: readers.iter().filter(|reader| reader.head.load().1).count(),
+            stalled_readers: readers.iter().filter(|reader| reader.is_seen && reader.head.load().1).count(),
             ..Statistics::default()
         }
     }
@@ -211,7 +213,7 @@ impl Session {
     /// nobody reads.
     fn buffered(&self, opened: &Opened) -> Range<u64> {
         let span = opened.chosen();
-        let newest = opened.door.readers().into_iter().rev().find(|reader| reader.span == span);
+        let newest = opened.door.readers().into_iter().rev().find(|reader| reader.is_seen && reader.span == span);
         let head = newest.map_or(span.offset, |reader| reader.head.load().0).clamp(span.offset, span.end());
         head..opened.door.end_of_had(head, span.end())
     }
