@@ -111,7 +111,13 @@ pub(super) async fn play(
     // Players remember by the URL how far a film was watched, so each film has its own, and not the server's plain `/`.
     let title = files.files.get(files.chosen).map(|file| file.name().to_owned()).unwrap_or_default();
     let url = format!("{}{}", server.trim_end_matches('/'), path_of(files.chosen, &title));
-    let launch = Launch { url, title: Some(title), on_top: !flags.not_on_top, extra: flags.extra.clone() };
+    let launch = Launch {
+        url,
+        title: Some(title),
+        on_top: !flags.not_on_top,
+        extra: flags.extra.clone(),
+        ..Launch::default()
+    };
     let mut player = player::start(&player, &launch, &Environment::here()).await.or_exit(Exit::Player)?;
     let Some(ended) = session.attend(player.wait()).await else {
         session.ends_with(player);
