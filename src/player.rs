@@ -3,6 +3,7 @@
 
 mod command;
 mod find;
+mod items;
 
 use std::ffi::OsString;
 use std::io;
@@ -31,8 +32,13 @@ pub enum Choice {
     Mpv,
     Mplayer,
     Smplayer,
+    /// MPC-HC, on Windows.
+    Mpchc,
+    /// PotPlayer, on Windows.
+    Potplayer,
     /// A program and its arguments in words, as one would type them, with quotes where a word has blanks. The URL takes
-    /// the place of `{}`, or comes last.
+    /// the place of `{}`, or comes last. Where the program is one that we know, it is told of subtitles as well, and, without
+    /// a `{}`, of several items.
     Command(String),
     /// Whatever the desktop opens a URL with. It cannot be waited for, given arguments, or ended.
     Open,
@@ -44,10 +50,32 @@ pub struct Launch {
     pub url: String,
     /// For the player's window, where the player can be told.
     pub title: Option<String>,
+    /// Paths or URLs of subtitles, for the first item; the first of them is shown. Some players take only that one.
+    pub subtitles: Vec<String>,
+    /// What to play afterwards, where the player [takes several](Choice::takes_playlist).
+    pub more: Vec<Item>,
     /// Keep the window above others, where the player can.
     pub on_top: bool,
     /// What the user wants the player to be told beside that.
     pub extra: Vec<OsString>,
+}
+
+/// One thing to play.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Item {
+    pub url: String,
+    pub title: Option<String>,
+    /// As in [`Launch`]; SMPlayer, MPC-HC and PotPlayer cannot be told those of any but the first item.
+    pub subtitles: Vec<String>,
+}
+
+impl Launch {
+    /// All that is to be played, in its order.
+    fn items(&self) -> impl Iterator<Item = Item> {
+        let first =
+            Item { url: self.url.clone(), title: self.title.clone(), subtitles: self.subtitles.clone() };
+        std::iter::once(first).chain(self.more.iter().cloned())
+    }
 }
 
 /// Why there is no player.
@@ -70,13 +98,14 @@ fn these_are(found: &[Choice]) -> String {
         return "Nor is any other player that we know: open the URL in one, or name one with --player 'CMD ARGS'.".to_owned();
     }
     let names: Vec<_> =
-        found.iter().map(|choice| format!("{} (--{})", choice.name(), choice.program())).collect();
+        found.iter().map(|choice| format!("{} (--{})", choice.name(), choice.flag())).collect();
     format!("Installed: {}.", names.join(", "))
 }
 
 impl Choice {
     /// The players that we know, the ones that stream best first.
-    pub const KNOWN: [Choice; 4] = [Choice::Mpv, Choice::Vlc, Choice::Smplayer, Choice::Mplayer];
+    pub const KNOWN: [Choice; 6] =
+        [Choice::Mpv, Choice::Vlc, Choice::Smplayer, Choice::Mplayer, Choice::Mpchc, Choice::Potplayer];
 
     /// As people call it.
     pub fn name(&self) -> &str {
@@ -85,6 +114,8 @@ impl Choice {
             Choice::Mpv => "mpv",
             Choice::Mplayer => "MPlayer",
             Choice::Smplayer => "SMPlayer",
+            Choice::Mpchc => "MPC-HC",
+            Choice::Potplayer => "PotPlayer",
             Choice::Command(command) => command,
             Choice::Open => "the desktop",
         }
@@ -97,7 +128,39 @@ impl Choice {
             Choice::Mpv => "mpv",
             Choice::Mplayer => "mplayer",
             Choice::Smplayer => "smplayer",
+            Choice::Mpchc => "mpc-hc64",
+            Choice::Potplayer => "PotPlayerMini64",
             Choice::Command(_) | Choice::Open => "",
+        }
+    }
+
+    /// The long flag that chooses it.
+    fn flag(&self) -> &'static str {
+        match self {
+            Choice::Mpchc => "mpchc",
+            Choice::Potplayer => "potplayer",
+            Choice::Open => "open",
+            Choice::Command(_) => "player",
+            known => known.program(),
+        }
+    }
+
+    /// Whether it plays [`Launch::more`]. One that does not is given the first item only: an M3U playlist of the server's
+    /// own may serve it better.
+    pub fn takes_playlist(&self) -> bool {
+        match self {
+            Choice::Open => false,
+            Choice::Command(command) => command::kind_of(command).is_some() && !command.contains("{}"),
+            _ => true,
+        }
+    }
+
+    /// Whether it can be told of subtitles.
+    pub fn takes_subtitles(&self) -> bool {
+        match self {
+            Choice::Open => false,
+            Choice::Command(command) => command::kind_of(command).is_some(),
+            _ => true,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use super::find::{Environment, Found, System, find, find_program, installed};
+use super::items::{global_subtitles, items, of_item};
 use super::{Choice, Launch, PlayerError};
 
 /// A program and what it is told.
@@ -34,56 +35,31 @@ fn not_installed(wanted: &str, environment: &Environment) -> PlayerError {
 }
 
 /// What a player that we know is told.
-fn arguments(choice: &Choice, launch: &Launch) -> Vec<OsString> {
-    let title = launch.title.as_deref().map(|title| title.replace(|c: char| c.is_control(), " "));
-    let mut told: Vec<OsString> = Vec::new();
-    let mut tell = |argument: String| told.push(argument.into());
-    match choice {
+fn arguments(kind: &Choice, launch: &Launch) -> Vec<OsString> {
+    let on_top = |flag: &'static str| Some(flag).filter(|_| launch.on_top);
+    let flags: Vec<&str> = match kind {
         Choice::Vlc => {
-            tell("-q".to_owned());
-            if launch.on_top {
-                tell("--video-on-top".to_owned());
-            }
-            tell("--play-and-exit".to_owned());
-            // VLC takes braces in options for its own.
-            title
-                .into_iter()
-                .for_each(|title| tell(format!("--meta-title={}", title.replace(['{', '}'], ""))));
-            // `:option` is about the item before it, `--option` about all.
-            let (of_item, of_all): (Vec<_>, Vec<_>) =
-                launch.extra.iter().cloned().partition(|extra| extra.as_encoded_bytes().starts_with(b":"));
-            told.extend(of_all);
-            told.push(launch.url.clone().into());
-            told.extend(of_item);
-            return told;
+            [Some("-q"), on_top("--video-on-top"), Some("--play-and-exit")].into_iter().flatten().collect()
         }
-        Choice::Mpv => {
-            if launch.on_top {
-                tell("--ontop".to_owned());
-            }
-            tell("--really-quiet".to_owned());
-            tell("--loop=no".to_owned());
-            title.into_iter().for_each(|title| tell(format!("--force-media-title={title}")));
-        }
-        Choice::Mplayer => {
-            if launch.on_top {
-                tell("-ontop".to_owned());
-            }
-            tell("-really-quiet".to_owned());
-            tell("-noidx".to_owned());
-            title.into_iter().for_each(|title| ["-title".to_owned(), title].into_iter().for_each(&mut tell));
-        }
-        Choice::Smplayer => {
-            if launch.on_top {
-                tell("-ontop".to_owned());
-            }
-            tell("-close-at-end".to_owned());
-        }
-        Choice::Command(_) | Choice::Open => {}
-    }
-    told.extend(launch.extra.iter().cloned());
-    told.push(launch.url.clone().into());
-    told
+        Choice::Mpv => on_top("--ontop").into_iter().chain(["--really-quiet", "--loop=no"]).collect(),
+        Choice::Mplayer => on_top("-ontop").into_iter().chain(["-really-quiet", "-noidx"]).collect(),
+        Choice::Smplayer => on_top("-ontop").into_iter().chain(["-close-at-end"]).collect(),
+        // Its end is to be ours: not one more film in a window that is open already, and none that stays open.
+        Choice::Mpchc => vec!["/new", "/play", "/close"],
+        Choice::Potplayer => vec!["/new"],
+        Choice::Command(_) | Choice::Open => Vec::new(),
+    };
+    flags
+        .into_iter()
+        .map(OsString::from)
+        .chain(extra(kind, launch))
+        .chain(items(kind, launch, true))
+        .collect()
+}
+
+/// What the user wants the player to be told, but for what is about an item and stands behind it.
+fn extra(kind: &Choice, launch: &Launch) -> Vec<OsString> {
+    if *kind == Choice::Vlc { of_item(&launch.extra).1 } else { launch.extra.clone() }
 }
 
 /// A command as the user typed it.
@@ -91,15 +67,42 @@ fn typed(command: &str, launch: &Launch, environment: &Environment) -> Result<Co
     let mut words = words(command, environment.system)?.into_iter();
     let program = words.next().filter(|program| !program.is_empty()).ok_or(PlayerError::NoCommand)?;
     let found = find_program(&program, environment).ok_or_else(|| not_installed(&program, environment))?;
+    let kind = kind_of_program(&program).unwrap_or(Choice::Open);
     let words: Vec<_> = words.collect();
     let has_place = words.iter().any(|word| word.contains("{}"));
     let mut arguments: Vec<OsString> =
         words.into_iter().map(|word| word.replace("{}", &launch.url).into()).collect();
-    arguments.extend(launch.extra.iter().cloned());
-    if !has_place {
+    if has_place {
+        arguments.extend(launch.extra.iter().cloned());
+        arguments.extend(global_subtitles(&kind, &launch.subtitles).into_iter().map(OsString::from));
+    } else if kind == Choice::Open {
+        arguments.extend(launch.extra.iter().cloned());
         arguments.push(launch.url.clone().into());
+    } else {
+        arguments.extend(extra(&kind, launch));
+        // The user may have named the one film; what nobody but we know of needs names.
+        arguments.extend(items(&kind, launch, !launch.more.is_empty()));
     }
     Ok(CommandLine { program: found, arguments })
+}
+
+/// The player that a command starts, if it is one that we know.
+pub(super) fn kind_of(command: &str) -> Option<Choice> {
+    let system = if cfg!(windows) { System::Windows } else { System::Unix };
+    kind_of_program(words(command, system).ok()?.first()?)
+}
+
+fn kind_of_program(program: &str) -> Option<Choice> {
+    let name = program.rsplit(['/', '\\']).next()?.to_lowercase();
+    match name.strip_suffix(".exe").unwrap_or(&name) {
+        "vlc" | "cvlc" | "qvlc" | "nvlc" => Some(Choice::Vlc),
+        "mpv" => Some(Choice::Mpv),
+        "mplayer" => Some(Choice::Mplayer),
+        "smplayer" => Some(Choice::Smplayer),
+        "mpc-hc" | "mpc-hc64" => Some(Choice::Mpchc),
+        "potplayer" | "potplayermini" | "potplayermini64" => Some(Choice::Potplayer),
+        _ => None,
+    }
 }
 
 /// Splits words as a shell does, and does nothing else that a shell does: `'` quotes all, `"` all but `\"` and `\\`,
@@ -139,19 +142,20 @@ fn words(text: &str, system: System) -> Result<Vec<String>, PlayerError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::player::Item;
 
     const URL: &str = "http://127.0.0.1:8888/0/film.mkv";
 
     fn launch(title: Option<&str>, on_top: bool, extra: &[&str]) -> Launch {
         let extra = extra.iter().map(OsString::from).collect();
-        Launch { url: URL.to_owned(), title: title.map(str::to_owned), on_top, extra }
+        Launch { url: URL.to_owned(), title: title.map(str::to_owned), on_top, extra, ..Launch::default() }
     }
 
     #[test]
     fn each_player_is_told_in_its_own_way() {
         let titled = launch(Some("A {film}\n2"), true, &["--fullscreen", ":start-time=30"]);
         let plain = launch(None, false, &[]);
-        let cases: [(Choice, &Launch, &[&str]); 8] = [
+        let cases: [(Choice, &Launch, &[&str]); 10] = [
             (
                 Choice::Vlc,
                 &titled,
@@ -159,9 +163,9 @@ mod tests {
                     "-q",
                     "--video-on-top",
                     "--play-and-exit",
-                    "--meta-title=A film 2",
                     "--fullscreen",
                     URL,
+                    ":meta-title=A film 2",
                     ":start-time=30",
                 ],
             ),
@@ -173,9 +177,9 @@ mod tests {
                     "--ontop",
                     "--really-quiet",
                     "--loop=no",
-                    "--force-media-title=A {film} 2",
                     "--fullscreen",
                     ":start-time=30",
+                    "--force-media-title=A {film} 2",
                     URL,
                 ],
             ),
@@ -187,16 +191,30 @@ mod tests {
                     "-ontop",
                     "-really-quiet",
                     "-noidx",
-                    "-title",
-                    "A {film} 2",
                     "--fullscreen",
                     ":start-time=30",
+                    "-title",
+                    "A {film} 2",
                     URL,
                 ],
             ),
             (Choice::Mplayer, &plain, &["-really-quiet", "-noidx", URL]),
-            (Choice::Smplayer, &titled, &["-ontop", "-close-at-end", "--fullscreen", ":start-time=30", URL]),
+            (
+                Choice::Smplayer,
+                &titled,
+                &[
+                    "-ontop",
+                    "-close-at-end",
+                    "--fullscreen",
+                    ":start-time=30",
+                    "-media-title",
+                    "A {film} 2",
+                    URL,
+                ],
+            ),
             (Choice::Smplayer, &plain, &["-close-at-end", URL]),
+            (Choice::Mpchc, &plain, &["/new", "/play", "/close", URL]),
+            (Choice::Potplayer, &plain, &["/new", URL]),
         ];
         for (choice, launch, expected) in cases {
             assert_eq!(arguments(&choice, launch), expected, "{choice:?}");
@@ -259,6 +277,66 @@ mod tests {
         assert!(matches!(line("''"), Err(PlayerError::NoCommand)));
         let by_path = format!("'{}'", program.display());
         assert_eq!(line(&by_path).expect("found"), ["--extra", URL]);
+    }
+
+    #[test]
+    fn a_typed_command_of_a_player_that_we_know_is_told_more() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for name in ["mpv", "cvlc", "my player"] {
+            crate::player::find::tests::put(folder.path(), name);
+        }
+        let environment = Environment::of(System::Unix, [folder.path()]);
+        let more = vec![Item { url: "http://h/1".to_owned(), ..Item::default() }];
+        let subtitles = vec!["http://h/2.srt".to_owned()];
+        let launch = Launch { subtitles, more, ..launch(None, false, &[":a", "--b"]) };
+        let line = |command: &str| {
+            let choice = Choice::Command(command.to_owned());
+            (
+                command_line(&choice, &launch, &environment).expect("found").arguments,
+                choice.takes_playlist(),
+                choice.takes_subtitles(),
+            )
+        };
+        let told = |told: &[&str]| told.iter().map(OsString::from).collect::<Vec<_>>();
+        assert_eq!(
+            line("mpv --fs"),
+            (
+                told(&[
+                    "--fs",
+                    ":a",
+                    "--b",
+                    "--{",
+                    "--sub-file=http://h/2.srt",
+                    URL,
+                    "--}",
+                    "--{",
+                    "http://h/1",
+                    "--}"
+                ]),
+                true,
+                true
+            )
+        );
+        assert_eq!(
+            line("cvlc"),
+            (
+                told(&[
+                    "--b",
+                    URL,
+                    ":input-slave=http://h/2.srt",
+                    ":sub-description=2.srt",
+                    ":a",
+                    "http://h/1"
+                ]),
+                true,
+                true
+            )
+        );
+        assert_eq!(
+            line("cvlc {} x"),
+            (told(&[URL, "x", ":a", "--b", "--input-slave=http://h/2.srt"]), false, true)
+        );
+        assert_eq!(line("'my player'"), (told(&[":a", "--b", URL]), false, false));
     }
 
     #[test]

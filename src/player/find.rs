@@ -136,6 +136,7 @@ struct Kept {
     bundle: &'static str,
     /// Below a folder of programs.
     folder: &'static str,
+    /// Empty if there is none.
     flatpak: &'static str,
 }
 
@@ -150,6 +151,8 @@ impl Kept {
             Choice::Smplayer => {
                 ("SMPlayer.app/Contents/MacOS/smplayer", "SMPlayer/smplayer.exe", "info.smplayer.SMPlayer")
             }
+            Choice::Mpchc => ("", "MPC-HC/mpc-hc64.exe", ""),
+            Choice::Potplayer => ("", "DAUM/PotPlayer/PotPlayerMini64.exe", ""),
             Choice::Command(_) | Choice::Open => return None,
         };
         Some(Kept { program: choice.program(), bundle, folder, flatpak })
@@ -179,6 +182,14 @@ fn registered() -> Vec<(Choice, PathBuf)> {
     let mut found = Vec::new();
     for key in [r"Software\VideoLAN\VLC", r"Software\WOW6432Node\VideoLAN\VLC"] {
         found.extend(value(&machine, key, "InstallDir").map(|folder| (Choice::Vlc, folder.join("vlc.exe"))));
+    }
+    // What the original peerflix looked at.
+    for (choice, key, name) in [
+        (Choice::Mpchc, r"Software\MPC-HC\MPC-HC", "ExePath"),
+        (Choice::Potplayer, r"Software\DAUM\PotPlayer64", "ProgramPath"),
+        (Choice::Potplayer, r"Software\DAUM\PotPlayer", "ProgramPath"),
+    ] {
+        found.extend(value(&user, key, name).map(|program| (choice, program)));
     }
     // Any program may say where it is under its own name; the value without a name has the path.
     for choice in Choice::KNOWN {
@@ -261,6 +272,9 @@ pub(super) mod tests {
         };
         assert_eq!(find(&Choice::Mpv, &environment), plain(program));
         assert_eq!(find(&Choice::Vlc, &environment), plain(registered));
+        assert_eq!(find(&Choice::Mpchc, &environment), None);
+        let potplayer = put(folder.path(), "DAUM/PotPlayer/PotPlayerMini64.exe");
+        assert_eq!(find(&Choice::Potplayer, &environment), plain(potplayer));
         let on_path = put(&folder.path().join("bin"), "mpv.exe");
         assert_eq!(find(&Choice::Mpv, &environment), plain(on_path));
     }
