@@ -88,6 +88,33 @@ pub struct Statistics {
     pub stalled_readers: usize,
 }
 
+/// One file as it is now, for a bar of so many cells.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FileReport {
+    pub length: u64,
+    pub had: u64,
+    pub cells: Vec<Cell>,
+    pub readers: Vec<ReaderReport>,
+}
+
+/// Shares of a cell's bytes, 0 to 1.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Cell {
+    pub had: f32,
+    /// In flight, or come and not verified.
+    pub coming: f32,
+}
+
+/// A reader as it is now.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReaderReport {
+    /// The byte of the file that it wants next.
+    pub head: u64,
+    pub waiting: bool,
+    /// Bytes without a gap from the head on.
+    pub buffered: u64,
+}
+
 /// Why bytes cannot be had. (That they have not come yet is no error: a read waits.)
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ReadError {

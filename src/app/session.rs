@@ -154,7 +154,12 @@ impl Session {
             self.trouble = trouble;
         }
         let sources = whereabouts.as_ref().map(report::sources).unwrap_or_default();
-        let view = View { stage: self.stage.clone(), statistics: self.late.statistics(), sources };
+        let view = View {
+            stage: self.stage.clone(),
+            statistics: self.late.statistics(),
+            sources,
+            ..View::default()
+        };
         self.screen.show(&view);
     }
 

@@ -170,7 +170,7 @@ pub(super) fn chosen_player(flags: &PlayerFlags) -> Result<Option<player::Choice
 }
 
 /// With no player, the URL is the first line of standard output, as people (and scripts) expect.
-pub(super) fn tell_url(session: &Session, url: Option<&str>, quiet: bool, has_player: bool) {
+pub(super) fn tell_url(session: &mut Session, url: Option<&str>, quiet: bool, has_player: bool) {
     let Some(url) = url else { return };
     if quiet {
         session.screen.answer(&format!("server is listening on {url}"));

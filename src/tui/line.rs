@@ -101,6 +101,7 @@ mod tests {
             stage,
             statistics,
             sources: vec!["DHT: 0 found, 12 nodes known".into(), "tracker t: refused".into()],
+            ..View::default()
         }
     }
 
