@@ -1,24 +1,29 @@
 //! What the terminal shows: what is going on now, and what a viewer waits for. Draws; knows nothing of how it came about.
 
-pub mod line;
+mod bar;
+mod graph;
+mod input;
+mod layout;
+mod line;
+mod live;
+mod palette;
+mod peers;
+mod picker;
+mod terminal;
+mod text;
 
 use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+pub use self::terminal::leave;
 
+use self::line::Plain;
+use self::live::Live;
 use crate::read::{FileReport, Statistics};
 
-/// Redraws a second, at most.
-const HERTZ: u8 = 4;
-
-/// How often a screen that is a log file is told how far we are.
-const LINE_EVERY: Duration = Duration::from_secs(10);
-
-/// After this long without a peer, a viewer is told what has been tried; and again, with what has changed, after that.
-const PATIENCE: Duration = Duration::from_secs(10);
-const PATIENCE_AGAIN: Duration = Duration::from_secs(60);
+/// Pictures a second, of a live screen.
+const HERTZ: u32 = 4;
 
 /// How the screen is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,127 +164,102 @@ pub struct PickerEntry {
 }
 
 /// The terminal, on standard error: standard output is for the URL, the list or the film.
+///
+/// A live screen takes the whole terminal when it is first [shown](Self::show) something or asks to [pick](Self::pick), and
+/// gives it back when it is [closed](Self::close) or dropped. In the background of a shell it leaves the terminal alone.
 pub struct Screen {
     style: Style,
-    bar: Option<ProgressBar>,
-    said: Option<(Stage, Instant)>,
-    /// Since when there is no peer, and when to say next what has been tried.
-    alone: Option<(Instant, Duration)>,
+    plain: Plain,
+    /// Until it is closed.
+    live: Option<Box<Live>>,
 }
 
 impl Screen {
     pub fn new(style: Style) -> Screen {
-        let bar = match style {
-            Style::Live { .. } => {
-                let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(HERTZ));
-                bar.set_style(
-                    ProgressStyle::with_template("{wide_msg}")
-                        .unwrap_or_else(|_| ProgressStyle::default_bar()),
-                );
-                Some(bar)
-            }
+        let live = match style {
+            Style::Live { colors } => Some(Box::new(Live::new(colors))),
             Style::Quiet | Style::Lines | Style::Json => None,
         };
-        Screen { style, bar, said: None, alone: None }
+        Screen { style, plain: Plain::default(), live }
     }
 
     /// How often `show` is worth calling.
     pub fn interval(&self) -> Duration {
         match self.style {
-            Style::Live { .. } => Duration::from_secs(1) / u32::from(HERTZ),
+            Style::Live { .. } => Duration::from_secs(1) / HERTZ,
             Style::Quiet | Style::Lines | Style::Json => Duration::from_secs(1),
-        }
-    }
-
-    /// Says something that stays, to standard error. Also said when quiet: it is for troubles and for what was asked.
-    pub fn say(&mut self, text: &str) {
-        let write = || {
-            let _ = writeln!(std::io::stderr().lock(), "{text}");
-        };
-        match &self.bar {
-            Some(bar) => bar.suspend(write),
-            None => write(),
-        }
-    }
-
-    /// Says something that only a person at a terminal has a use for.
-    pub fn hint(&mut self, text: &str) {
-        if self.bar.is_some() {
-            self.say(text);
-        }
-    }
-
-    /// Says something on standard output that stays: the URL. False if nobody reads there any more.
-    pub fn answer(&mut self, text: &str) -> bool {
-        let write = || {
-            let mut out = std::io::stdout().lock();
-            writeln!(out, "{text}").and_then(|()| out.flush()).is_ok()
-        };
-        match &self.bar {
-            Some(bar) => bar.suspend(write),
-            None => write(),
         }
     }
 
     /// Cells of the file's bar, as it was drawn last: what a [`FileReport`] is best made for.
     pub fn cells(&self) -> usize {
-        80
+        self.live.as_ref().map_or(1, |live| live.cells)
     }
 
-    /// Waits for the next key. Dropping the future loses none. Never returns where there are no keys.
-    pub async fn key(&mut self) -> Key {
-        std::future::pending().await
+    /// Says something that stays, to standard error. Also said when quiet: it is for troubles and for what was asked. A live
+    /// screen shows it for a while, and leaves it behind when it is closed.
+    pub fn say(&mut self, text: &str) {
+        match &mut self.live {
+            Some(live) => live.say(text),
+            None => to_stderr(text),
+        }
     }
 
-    /// Has one of the files chosen, beginning at the one with index `at`, and gives its index; `None` if the viewer left
-    /// without. Dropping the future loses nothing: the same call goes on where it was.
-    pub async fn pick(&mut self, _title: &str, _files: &[PickerEntry], _at: usize) -> Option<usize> {
-        None
+    /// Says something that only a person at a terminal has a use for, and only now.
+    pub fn hint(&mut self, text: &str) {
+        if let Some(live) = &mut self.live {
+            live.hint(text);
+        }
     }
 
-    /// Puts the text into the clipboard of the terminal, which may be far away (OSC 52). Not all terminals allow it, and
-    /// none tells.
-    pub fn copy(&mut self, _text: &str) {}
+    /// Says something on standard output that stays: the URL. False if nobody reads there any more. Where a live screen is
+    /// drawn, it is said when that is closed.
+    pub fn answer(&mut self, text: &str) -> bool {
+        match &mut self.live {
+            Some(live) => live.answer(text),
+            None => to_stdout(text),
+        }
+    }
 
     /// Draws the moment.
     pub fn show(&mut self, view: &View) {
-        if matches!(self.style, Style::Quiet | Style::Json) {
-            return;
-        }
-        self.explain_waiting(view);
-        match (&self.bar, self.style) {
-            (Some(bar), Style::Live { colors }) => bar.set_message(line::with_bar(view, colors)),
-            _ => {
-                let news = match &self.said {
-                    None => true,
-                    Some((stage, at)) => *stage != view.stage || at.elapsed() >= LINE_EVERY,
-                };
-                if news {
-                    self.say(&line::progress(view));
-                    self.said = Some((view.stage.clone(), Instant::now()));
-                }
+        if let Some(live) = &mut self.live {
+            live.show(view);
+        } else if self.style == Style::Lines {
+            for line in self.plain.lines(view, Instant::now()) {
+                to_stderr(&line);
             }
         }
     }
 
-    /// Somebody who waits in vain is told who has been asked, and what they said.
-    fn explain_waiting(&mut self, view: &View) {
-        if view.stage == Stage::Resolving || view.statistics.peers > 0 || line::is_complete(view) {
-            self.alone = None;
-            return;
-        }
-        let (since, patience) = *self.alone.get_or_insert_with(|| (Instant::now(), PATIENCE));
-        let waited = since.elapsed();
-        if waited >= patience {
-            self.say(&line::tried(view, waited));
-            self.alone = Some((since, patience + PATIENCE_AGAIN));
+    /// Waits for the next key. Dropping the future loses none. Never returns where there are no keys. To be awaited whenever
+    /// nothing else is: this is also where Ctrl-Z, a new size of the terminal and a return to the foreground are seen to.
+    pub async fn key(&mut self) -> Key {
+        match &mut self.live {
+            Some(live) => live.key().await,
+            None => std::future::pending().await,
         }
     }
 
-    /// Leaves the terminal as it was.
+    /// Has one of the files chosen, beginning at the one with index `at`, and gives its index; `None` if the viewer left
+    /// without, or if there are no keys. Dropping the future loses nothing: the same call goes on where it was, and meanwhile
+    /// the list stays, until the next [`key`](Self::key).
+    pub async fn pick(&mut self, title: &str, files: &[PickerEntry], at: usize) -> Option<usize> {
+        self.live.as_mut()?.pick(title, files, at).await
+    }
+
+    /// Puts the text into the clipboard of the terminal, which may be far away (OSC 52). Not all terminals allow it, and
+    /// none tells.
+    pub fn copy(&mut self, text: &str) {
+        if let Some(live) = &mut self.live {
+            live.copy(text);
+        }
+    }
+
+    /// Leaves the terminal as it was, and says there what was said while it was ours.
     pub fn close(&mut self) {
-        if let Some(bar) = self.bar.take() {
-            bar.finish_and_clear();
+        if let Some(live) = self.live.take() {
+            live.close();
         }
     }
 }
@@ -288,4 +268,14 @@ impl Drop for Screen {
     fn drop(&mut self) {
         self.close();
     }
+}
+
+/// Whoever does not read this any more misses it.
+fn to_stderr(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+fn to_stdout(text: &str) -> bool {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{text}").and_then(|()| out.flush()).is_ok()
 }

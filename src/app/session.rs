@@ -17,7 +17,7 @@ use crate::player::Player;
 use crate::read::{Contents, Files, ReadError};
 use crate::source::Source;
 use crate::torrent::{Options, Torrent};
-use crate::tui::{Screen, Stage, Style, View};
+use crate::tui::{Key, PeerView, Playing, Screen, Stage, Style, View};
 
 /// All of the closing, at most: a viewer who has pressed Ctrl-C waits less than a second.
 const CLOSING: Duration = Duration::from_millis(950);
@@ -140,6 +140,9 @@ impl Session {
                 done = &mut work => return Some(done),
                 () = ending.asked() => return None,
                 _ = tick.tick() => self.draw(),
+                key = self.screen.key() => if key == Key::Quit {
+                    return None;
+                },
             }
         }
     }
@@ -154,9 +157,25 @@ impl Session {
             self.trouble = trouble;
         }
         let sources = whereabouts.as_ref().map(report::sources).unwrap_or_default();
+        let peers = whereabouts.iter().flat_map(|whereabouts| &whereabouts.peers).map(|peer| PeerView {
+            address: peer.address,
+            client: peer.client.clone(),
+            transport: "TCP",
+            incoming: false,
+            rate: 0,
+            latency: None,
+            owes: 0,
+            choking: peer.choking,
+            downloaded: peer.downloaded,
+            uploaded: peer.uploaded,
+        });
+        let statistics = self.late.statistics();
         let view = View {
+            peers: peers.collect(),
+            playing: Playing { ahead_bytes: statistics.buffered, ..Playing::default() },
+            url: self.server.as_ref().map(Server::url),
             stage: self.stage.clone(),
-            statistics: self.late.statistics(),
+            statistics,
             sources,
             ..View::default()
         };

@@ -67,6 +67,7 @@ async fn stream(
     };
 
     if let (true, Some(metainfo)) = (flags.choose.list, &source.metainfo) {
+        session.screen.close();
         return list(metainfo_files(metainfo));
     }
     session.open(source, options).await?;
@@ -78,6 +79,7 @@ async fn stream(
     // not got what was asked for.
     let Some(files) = session.files().await? else { return Ok(Exit::Interrupted) };
     if flags.choose.list {
+        session.screen.close();
         return list(files.files.iter().map(|file| (file.path.clone(), file.length)));
     }
 
