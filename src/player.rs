@@ -186,7 +186,7 @@ pub async fn start(
 ) -> Result<Player, PlayerError> {
     let name = choice.name().to_owned();
     if *choice == Choice::Open {
-        open(launch.url.clone()).await?;
+        open_on_desktop(launch.url.clone().into()).await?;
         return Ok(Player { name, child: None, words: None });
     }
     let CommandLine { program, arguments } = command_line(choice, launch, environment)?;
@@ -226,10 +226,11 @@ fn last_line(text: &str) -> String {
     shown.iter().skip(shown.len().saturating_sub(200)).collect()
 }
 
-/// The desktop is asked on another thread: it takes its time to say no.
-async fn open(url: String) -> Result<(), PlayerError> {
-    let asked = url.clone();
-    let result = tokio::task::spawn_blocking(move || open::that_detached(asked)).await;
+/// Has the desktop open a URL, a file or a folder, in whatever it opens such things with. It is asked on another thread: it
+/// takes its time to say no.
+pub async fn open_on_desktop(what: OsString) -> Result<(), PlayerError> {
+    let url = what.to_string_lossy().into_owned();
+    let result = tokio::task::spawn_blocking(move || open::that_detached(what)).await;
     let result = result.unwrap_or_else(|panicked| Err(io::Error::other(panicked)));
     result.map_err(|source| PlayerError::NotOpened { url, source })
 }

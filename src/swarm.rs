@@ -328,6 +328,11 @@ impl SwarmHandle {
         self.inner.shared.candidate_reports()
     }
 
+    /// How the last tries of the addresses that are not connected ended: one a peer, however often it was tried.
+    pub fn failed(&self) -> BTreeMap<Ending, usize> {
+        self.inner.shared.failed()
+    }
+
     /// Where we listen.
     pub fn port(&self) -> u16 {
         self.inner.shared.port

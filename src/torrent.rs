@@ -23,6 +23,7 @@ mod session;
 pub mod trace;
 mod uploads;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -44,7 +45,7 @@ use crate::read::{Contents, FileReport, Files, ReadAt, ReadError, Statistics};
 use crate::source::{InfoHash, MetadataCache, Source, SourceError};
 use crate::store::{StoreConfig, StoreError};
 use crate::swarm::discovery::{Discovery, SourceReport};
-use crate::swarm::{Blocklist, PeerReport, SwarmCounts, SwarmHandle};
+use crate::swarm::{Ending, Blocklist, PeerReport, SwarmCounts, SwarmHandle};
 
 /// How long [`Torrent::close`] takes at most.
 const CLOSING: Duration = Duration::from_millis(950);
@@ -179,6 +180,8 @@ pub struct Whereabouts {
     /// What each tracker, the DHT and the local network have answered.
     pub sources: Vec<SourceReport>,
     pub counts: SwarmCounts,
+    /// Addresses that are not connected, by how the last try of each ended.
+    pub failed: BTreeMap<Ending, usize>,
     pub peers: Vec<PeerReport>,
     /// What the disk refuses, while it does.
     pub trouble: Option<String>,
@@ -299,6 +302,7 @@ impl Torrent {
             phase: session.phase.borrow().clone(),
             sources: self.shared.discovery.reports(),
             counts: self.shared.swarm.counts(),
+            failed: self.shared.swarm.failed(),
             peers,
             trouble: lock(&session.trouble).clone(),
         }

@@ -91,6 +91,7 @@ async fn run(
             .context("the film did not come within a minute")
             .and_then(|fetched| fetched)
             .or_exit(Exit::Failure)?;
+        session.screen.close();
         report(&Times { listening, metadata, first_byte, whole }, swarm.seeds()).or_exit(Exit::Failure)?;
         return Ok(Exit::Success);
     }

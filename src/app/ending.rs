@@ -32,6 +32,7 @@ impl Ending {
             for folder in lock(&left).iter() {
                 let _ = std::fs::remove_dir_all(folder);
             }
+            crate::tui::leave();
             std::process::exit(Exit::Interrupted as i32);
         });
         Ok(Ending { asked, temporary })

@@ -108,7 +108,9 @@ impl Playing {
         if let Some(own) = self.subtitles.own.clone().filter(|_| is_first) {
             first.subtitles.insert(0, own);
         }
-        Launch { first, more: items.collect(), on_top: self.on_top, extra: self.extra.clone() }
+        let more = items.collect();
+        let Item { url, title, subtitles } = first;
+        Launch { url, title, subtitles, more, on_top: self.on_top, extra: self.extra.clone() }
     }
 }
 

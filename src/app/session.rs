@@ -396,7 +396,10 @@ impl Session {
                     Ok(opened) => self.admit(arrival.torrent, opened),
                     Err(failure) => self.do_without(arrival.torrent, &arrival.typed, &failure),
                 },
-                Some(complaint) = self.complaints.1.recv() => self.say(&complaint),
+                Some(complaint) = self.complaints.1.recv() => {
+                    let complaint: String = complaint;
+                    self.say(&complaint);
+                }
                 _ = tick.tick() => {
                     self.tick();
                     if self.teller.is_deaf() {

@@ -1,6 +1,6 @@
 //! Whom to dial next. Pure: told what happened and what time it is. Bounded, whatever peers and trackers tell.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -289,6 +289,17 @@ impl Candidates {
             .values()
             .filter(|entry| matches!(entry.standing, Standing::Known | Standing::Dialled))
             .count()
+    }
+
+    /// How the last tries of those that are not connected ended.
+    pub fn failed(&self) -> BTreeMap<Ending, usize> {
+        let mut failed = BTreeMap::new();
+        for entry in self.entries.values().filter(|entry| entry.standing != Standing::Connected) {
+            if let Some(ending) = entry.last {
+                *failed.entry(ending).or_default() += 1;
+            }
+        }
+        failed
     }
 
     /// All of them, in order of arrival.

@@ -478,6 +478,10 @@ impl Shared {
         reports
     }
 
+    pub fn failed(&self) -> BTreeMap<Ending, usize> {
+        lock(&self.book).candidates.failed()
+    }
+
     pub fn candidate_reports(&self) -> Vec<CandidateReport> {
         lock(&self.book).candidates.reports()
     }

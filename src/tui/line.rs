@@ -1,41 +1,116 @@
-//! The one line of progress, as text. Not drawing.
+//! What is going on in one line of text, and when such a line is worth writing to a file or a pipe.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use super::bar::share;
+use super::text::{clean, counted};
 use super::{Stage, View};
 use crate::units::ByteSize;
 
-/// Cells of the bar.
-const CELLS: u64 = 20;
+/// While only numbers move, a line is written no oftener than that.
+const SELDOM: Duration = Duration::from_secs(30);
+/// Peers that come and go, and a player that stands still and goes on, are told no oftener than that.
+const SOMETIMES: Duration = Duration::from_secs(5);
+/// A player that waits for so long stands still; most fill a cache of their own, and wait now and then.
+const STALL: Duration = Duration::from_secs(2);
+/// After this long in vain, a viewer is told why; and again, if that has changed, after so long.
+const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE_AGAIN: Duration = Duration::from_secs(60);
 
-/// How much of the film is here, drawn, then what is going on: one message, so that one moment is one redraw.
-pub(super) fn with_bar(view: &View, colors: bool) -> String {
-    let had = match &view.stage {
-        Stage::Streaming { length, .. } => share(view.statistics.chosen_had, *length, 2 * CELLS),
-        Stage::Resolving | Stage::Metadata => 0,
-    };
-    let whole = "━".repeat((had / 2) as usize);
-    let half = if had % 2 == 1 { "╸" } else { "" };
-    let rest = "─".repeat((CELLS - had.div_ceil(2)) as usize);
-    let text = progress(view);
-    if colors {
-        format!("\x1b[36m{whole}{half}\x1b[0;2m{rest}\x1b[0m {text}")
-    } else {
-        format!("{whole}{half}{rest} {text}")
+/// Writes lines: one when something has changed that matters, and few otherwise. Never the same twice in a row.
+#[derive(Debug, Default)]
+pub(super) struct Plain {
+    said: Option<Said>,
+    /// Since when there is nothing to see, and after how long to say next why.
+    waiting: Option<(Instant, Duration)>,
+    explained: String,
+}
+
+#[derive(Debug)]
+struct Said {
+    line: String,
+    at: Instant,
+    stage: Stage,
+    paused: bool,
+    complete: bool,
+    has_peers: bool,
+    stalls: bool,
+}
+
+impl Plain {
+    /// The lines that are to be written now.
+    pub(super) fn lines(&mut self, view: &View, now: Instant) -> Vec<String> {
+        let mut lines = Vec::new();
+        if self.is_news(view, now) {
+            lines.extend(self.progress(view, now));
+        }
+        lines.extend(self.explanation(view, now));
+        lines
+    }
+
+    fn is_news(&self, view: &View, now: Instant) -> bool {
+        let Some(said) = &self.said else { return true };
+        let elapsed = now.duration_since(said.at);
+        let complete = is_complete(view);
+        if said.stage != view.stage || said.paused != view.paused || said.complete != complete {
+            return true;
+        }
+        let has_turned = said.has_peers != (view.statistics.peers > 0) || said.stalls != stalls(view);
+        !complete && (elapsed >= SELDOM || (has_turned && elapsed >= SOMETIMES))
+    }
+
+    fn progress(&mut self, view: &View, now: Instant) -> Option<String> {
+        let line = progress(view);
+        let is_same = self.said.as_ref().is_some_and(|said| said.line == line);
+        self.said = Some(Said {
+            line: line.clone(),
+            at: now,
+            stage: view.stage.clone(),
+            paused: view.paused,
+            complete: is_complete(view),
+            has_peers: view.statistics.peers > 0,
+            stalls: stalls(view),
+        });
+        (!is_same).then_some(line)
+    }
+
+    /// Somebody who waits in vain is told why, or at least who has been asked and what they said.
+    fn explanation(&mut self, view: &View, now: Instant) -> Option<String> {
+        let is_alone = view.statistics.peers == 0 && view.stage != Stage::Resolving;
+        let is_waiting = (view.waiting.is_some() || is_alone) && !view.paused && !is_complete(view);
+        if !is_waiting {
+            self.waiting = None;
+            return None;
+        }
+        let (since, patience) = *self.waiting.get_or_insert((now, PATIENCE));
+        let waited = now.duration_since(since);
+        if waited < patience {
+            return None;
+        }
+        self.waiting = Some((since, patience + PATIENCE_AGAIN));
+        let why = match &view.waiting {
+            Some(why) => clean(why),
+            None => tried(view),
+        };
+        if why == self.explained {
+            return None;
+        }
+        self.explained.clone_from(&why);
+        Some(match &view.waiting {
+            Some(_) => why,
+            None => format!("no peer yet after {} s; still trying:{why}", waited.as_secs()),
+        })
     }
 }
 
-/// `part` of `whole`, in `steps`; all of nothing is all.
-fn share(part: u64, whole: u64, steps: u64) -> u64 {
-    match whole {
-        0 => steps,
-        _ => (u128::from(part.min(whole)) * u128::from(steps) / u128::from(whole)) as u64,
-    }
+fn stalls(view: &View) -> bool {
+    view.playing.stalled.is_some_and(|stalled| stalled >= STALL)
 }
 
 /// What is going on, in one line.
 pub fn progress(view: &View) -> String {
     let numbers = &view.statistics;
+    let paused = if view.paused { "paused; " } else { "" };
     match &view.stage {
         Stage::Resolving => "reading what the torrent is".into(),
         Stage::Metadata => match (numbers.peers, numbers.candidates) {
@@ -58,12 +133,13 @@ pub fn progress(view: &View) -> String {
                 format!("{} ahead", ByteSize(numbers.buffered))
             };
             format!(
-                "{percent} % of {}, {ahead}, ↓ {}/s ↑ {} from {}/{} · {name}",
+                "{paused}{percent} % of {}, {ahead}, ↓ {}/s ↑ {} from {}/{} · {}",
                 ByteSize(*length),
                 ByteSize(numbers.download_rate),
                 ByteSize(numbers.uploaded),
                 numbers.unchoking,
                 counted(numbers.peers, "peer"),
+                clean(name),
             )
         }
     }
@@ -74,21 +150,12 @@ pub(super) fn is_complete(view: &View) -> bool {
     matches!(&view.stage, Stage::Streaming { length, .. } if view.statistics.chosen_had >= *length)
 }
 
-/// What has been tried in vain for so long.
-pub fn tried(view: &View, waited: Duration) -> String {
-    let mut text = format!("no peer yet after {} s; still trying:", waited.as_secs());
+/// Whom has been asked in vain, a line each.
+fn tried(view: &View) -> String {
     if view.sources.is_empty() {
-        text.push_str("\n  nobody is there to be asked: add --trackers or --peer, or leave the DHT on");
+        return "\n  nobody is there to be asked: add --trackers or --peer, or leave the DHT on".into();
     }
-    for source in &view.sources {
-        text.push_str("\n  ");
-        text.push_str(source);
-    }
-    text
-}
-
-fn counted(n: usize, what: &str) -> String {
-    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
+    view.sources.iter().map(|source| format!("\n  {}", clean(source))).collect()
 }
 
 #[cfg(test)]
@@ -101,6 +168,7 @@ mod tests {
             stage,
             statistics,
             sources: vec!["DHT: 0 found, 12 nodes known".into(), "tracker t: refused".into()],
+            ..View::default()
         }
     }
 
@@ -108,12 +176,6 @@ mod tests {
     fn a_viewer_who_waits_is_told_what_is_done_and_what_has_been_tried() {
         let mut view = view(Stage::Metadata, Statistics::default());
         assert_eq!(progress(&view), "looking for peers");
-        assert_eq!(
-            tried(&view, Duration::from_secs(11)),
-            "no peer yet after 11 s; still trying:\n  DHT: 0 found, 12 nodes known\n  tracker t: refused"
-        );
-        view.sources.clear();
-        assert!(tried(&view, Duration::from_secs(11)).contains("--trackers"));
         view.statistics.candidates = 1;
         assert_eq!(progress(&view), "dialling 1 peer");
         view.statistics.peers = 2;
@@ -151,22 +213,83 @@ mod tests {
         assert!(line.starts_with("100 % of 0 B, all here"), "{line}");
     }
 
+    fn seconds(n: u64) -> Duration {
+        Duration::from_secs(n)
+    }
+
     #[test]
-    fn the_bar_is_as_full_as_the_film() {
-        let stage = Stage::Streaming { name: "film.mkv".into(), length: 1000 };
-        for (had, bar) in [
-            (0, "────────────────────"),
-            (425, "━━━━━━━━╸───────────"),
-            (1000, "━━━━━━━━━━━━━━━━━━━━"),
-            (5000, "━━━━━━━━━━━━━━━━━━━━"),
-        ] {
-            let view = view(stage.clone(), Statistics { chosen_had: had, ..Statistics::default() });
-            let line = with_bar(&view, false);
-            assert!(line.starts_with(&format!("{bar} ")), "{line}");
-            assert_eq!(
-                with_bar(&view, true).replace("\x1b[36m", "").replace("\x1b[0;2m", "").replace("\x1b[0m", ""),
-                line
-            );
+    fn a_line_is_written_when_something_has_changed_and_seldom_otherwise() {
+        let begin = Instant::now();
+        let mut plain = Plain::default();
+        let stage = Stage::Streaming { name: "film.mkv".into(), length: 1_000_000_000 };
+        let mut view = view(stage, Statistics { peers: 3, ..Statistics::default() });
+        let mut written = Vec::new();
+        for second in 0..100 {
+            view.statistics.chosen_had = second * 5_000_000;
+            written.extend(plain.lines(&view, begin + seconds(second)).iter().map(|_| second));
         }
+        assert_eq!(written, [0, 30, 60, 90]);
+        view.paused = true;
+        let [line] = &plain.lines(&view, begin + seconds(100))[..] else { panic!("one line") };
+        assert!(line.starts_with("paused; 49 % of 1.0 GB"), "{line}");
+        // Nothing moves: nothing is said.
+        assert!((101..500).all(|second| plain.lines(&view, begin + seconds(second)).is_empty()));
+    }
+
+    #[test]
+    fn nothing_is_written_after_it_is_complete() {
+        let begin = Instant::now();
+        let mut plain = Plain::default();
+        let stage = Stage::Streaming { name: "film.mkv".into(), length: 1000 };
+        let mut view = view(stage, Statistics { chosen_had: 1000, peers: 3, ..Statistics::default() });
+        assert_eq!(plain.lines(&view, begin).len(), 1);
+        for second in 1..200 {
+            view.statistics.uploaded = second * 1000;
+            view.statistics.peers = (second % 2) as usize;
+            assert!(plain.lines(&view, begin + seconds(second)).is_empty());
+        }
+    }
+
+    #[test]
+    fn peers_that_come_and_go_are_told_now_and_then() {
+        let begin = Instant::now();
+        let mut plain = Plain::default();
+        let stage = Stage::Streaming { name: "film.mkv".into(), length: 1000 };
+        let mut view = view(stage, Statistics::default());
+        let written: usize = (0..30)
+            .map(|second| {
+                view.statistics.peers = (second % 2) as usize;
+                plain.lines(&view, begin + seconds(second)).len()
+            })
+            .sum();
+        assert!((2..=6).contains(&written), "{written}");
+    }
+
+    #[test]
+    fn whoever_waits_in_vain_is_told_why_once_and_again_when_that_has_changed() {
+        let begin = Instant::now();
+        let mut plain = Plain::default();
+        let mut view = view(Stage::Metadata, Statistics::default());
+        let mut written = Vec::new();
+        for second in 0..200 {
+            if second == 100 {
+                view.waiting = Some("3 of 4 trackers timed out".into());
+            }
+            written
+                .extend(plain.lines(&view, begin + seconds(second)).into_iter().map(|line| (second, line)));
+        }
+        let tried =
+            "no peer yet after 10 s; still trying:\n  DHT: 0 found, 12 nodes known\n  tracker t: refused";
+        assert_eq!(
+            written,
+            [
+                (0, "looking for peers".to_owned()),
+                (10, tried.to_owned()),
+                (130, "3 of 4 trackers timed out".to_owned()),
+            ]
+        );
+        view.sources.clear();
+        view.waiting = None;
+        assert!(super::tried(&view).contains("--trackers"));
     }
 }
