@@ -32,7 +32,15 @@ pub enum Event {
     /// Why nothing comes; whenever the sentence changes.
     Waiting { why: String },
     /// Whether the film will play through.
-    Forecast { index: usize, safe: bool, needs: Option<u64>, has: u64, starts_in: Option<f64>, start_after: Option<f64>, text: String },
+    Forecast {
+        index: usize,
+        safe: bool,
+        needs: Option<u64>,
+        has: u64,
+        starts_in: Option<f64>,
+        start_after: Option<f64>,
+        text: String,
+    },
     /// Nothing is asked for and nothing sent, or it goes on.
     Paused { paused: bool },
     /// A player was started; it has ended (`error` says how, if not well).
@@ -126,6 +134,9 @@ mod tests {
     fn numbers_lie_flat_in_their_event() {
         let said = line(&Event::Progress(Progress { index: 1, had: 5, ..Progress::default() }));
         let said: serde_json::Value = serde_json::from_str(&said).expect("JSON");
-        assert_eq!((&said["event"], &said["had"], &said["position"]), (&"progress".into(), &5.into(), &serde_json::Value::Null));
+        assert_eq!(
+            (&said["event"], &said["had"], &said["position"]),
+            (&"progress".into(), &5.into(), &serde_json::Value::Null)
+        );
     }
 }

@@ -81,7 +81,9 @@ impl Playback {
             return;
         };
         let second = self.bytes_a_second(report.length);
-        let known = self.reader.filter(|known| known.id == newest.id && !is_seek(known, newest, report, passed, second));
+        let known = self
+            .reader
+            .filter(|known| known.id == newest.id && !is_seek(known, newest, report, passed, second));
         let mut reader = known.unwrap_or(Followed {
             id: newest.id,
             head: newest.head,
@@ -95,7 +97,8 @@ impl Playback {
         reader.head = newest.head;
         let is_dry = if let Some(second) = second {
             let given = newest.head as f64 / second;
-            reader.position = (reader.position + passed.as_secs_f64() * f64::from(u8::from(reader.begun))).min(given);
+            reader.position =
+                (reader.position + passed.as_secs_f64() * f64::from(u8::from(reader.begun))).min(given);
             newest.waiting && reader.position >= given
         } else {
             newest.waiting && !moved
@@ -162,7 +165,8 @@ fn is_seek(
     // once, and more than a cell of the bar, is a jump.
     let leap = (newest.head - known.head) as f64;
     let film = second.unwrap_or(1_000_000.0);
-    leap > film * 100.0 * passed.as_secs_f64().max(0.25) + 64.0 * 1024.0 * 1024.0 && leap > report.length as f64 / 20.0
+    leap > film * 100.0 * passed.as_secs_f64().max(0.25) + 64.0 * 1024.0 * 1024.0
+        && leap > report.length as f64 / 20.0
 }
 
 #[cfg(test)]
@@ -280,6 +284,9 @@ mod tests {
         film.note(at(0), &report(1, 0, false, 20));
         let nobody = FileReport { length: 1000 * SECOND, ..FileReport::default() };
         film.note(at(1), &nobody);
-        assert_eq!(film.playing(&nobody), Playing { duration: Some(Duration::from_secs(1000)), ..Playing::default() });
+        assert_eq!(
+            film.playing(&nobody),
+            Playing { duration: Some(Duration::from_secs(1000)), ..Playing::default() }
+        );
     }
 }

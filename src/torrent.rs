@@ -45,7 +45,7 @@ use crate::read::{Contents, FileReport, Files, ReadAt, ReadError, Statistics};
 use crate::source::{InfoHash, MetadataCache, Source, SourceError};
 use crate::store::{StoreConfig, StoreError};
 use crate::swarm::discovery::{Discovery, SourceReport};
-use crate::swarm::{Ending, Blocklist, PeerReport, SwarmCounts, SwarmHandle};
+use crate::swarm::{Blocklist, Ending, PeerReport, SwarmCounts, SwarmHandle};
 
 /// How long [`Torrent::close`] takes at most.
 const CLOSING: Duration = Duration::from_millis(950);

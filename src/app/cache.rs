@@ -1,6 +1,5 @@
 //! `peerflix cache`: what is kept of films, and its removal.
 
-use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -25,7 +24,8 @@ pub(super) fn cache(flags: &Cache) -> Result<Exit, Failure> {
     match &flags.command {
         None => list(&folder, &all, flags.json),
         Some(CacheCommand::Clear(clear)) => {
-            let least = clear.older_than.map(|days| DAY.saturating_mul(u32::try_from(days).unwrap_or(u32::MAX)));
+            let least =
+                clear.older_than.map(|days| DAY.saturating_mul(u32::try_from(days).unwrap_or(u32::MAX)));
             let chosen = chosen(&all, &clear.torrents, least)?;
             remove(&chosen, clear.dry_run)
         }
@@ -104,7 +104,8 @@ fn line(kept: &Kept) -> String {
 /// Those of a hash (or the beginning of one) or a name, or all; of these, those that were not used for so long.
 fn chosen<'a>(all: &'a [Kept], named: &[String], least: Option<Duration>) -> Result<Vec<&'a Kept>, Failure> {
     let is_old = |kept: &&Kept| {
-        least.is_none_or(|least| kept.used_at.and_then(|at| at.elapsed().ok()).is_some_and(|age| age >= least))
+        least
+            .is_none_or(|least| kept.used_at.and_then(|at| at.elapsed().ok()).is_some_and(|age| age >= least))
     };
     if named.is_empty() {
         return Ok(all.iter().filter(is_old).collect());
@@ -118,7 +119,8 @@ fn chosen<'a>(all: &'a [Kept], named: &[String], least: Option<Duration>) -> Res
         };
         let found: Vec<&Kept> = all.iter().filter(is_meant).collect();
         if found.is_empty() {
-            let error = anyhow::anyhow!("nothing of the name or hash {name} is kept; peerflix cache lists what is");
+            let error =
+                anyhow::anyhow!("nothing of the name or hash {name} is kept; peerflix cache lists what is");
             return Err(error).or_exit(Exit::Choice);
         }
         chosen.extend(found.into_iter().filter(is_old));
@@ -134,11 +136,7 @@ fn remove(chosen: &[&Kept], dry_run: bool) -> Result<Exit, Failure> {
         let name = crate::tui::clean(kept.name.as_deref().unwrap_or(&kept.info_hash));
         if dry_run {
             lines.push(format!("would remove {name}"));
-        } else if kept
-            .remove()
-            .with_context(|| format!("{name} cannot be removed"))
-            .or_exit(Exit::Disk)?
-        {
+        } else if kept.remove().with_context(|| format!("{name} cannot be removed")).or_exit(Exit::Disk)? {
             lines.push(format!("removed {name}"));
         } else {
             lines.push(format!("left {name}: a peerflix is at work on it"));

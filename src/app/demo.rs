@@ -7,10 +7,10 @@ use anyhow::{Context, bail, ensure};
 
 use super::ending::Ending;
 use super::exit::{Exit, Failure, OrExit};
-use super::scratch::Scratch;
-use super::session::Session;
 use super::play::{Playing, Subtitles, chosen_player, play};
+use super::scratch::Scratch;
 use super::session::Attended;
+use super::session::Session;
 use super::telling::Teller;
 use super::watch::{Told, tell_url};
 use crate::cli::Demo;

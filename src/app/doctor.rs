@@ -124,7 +124,8 @@ fn findings(
     watched: Duration,
     seen: Seen,
 ) -> Findings {
-    let moment = session.look();
+    session.look();
+    let moment = session.latest();
     let whereabouts = moment.whereabouts.first();
     let torrent = match (&seen.files, session.layout(0)) {
         (Some(files), Some((piece_length, private))) => TorrentFacts::Known {
@@ -141,9 +142,10 @@ fn findings(
     let verdict = match (&torrent, &moment.file) {
         (TorrentFacts::None(why), _) => why.clone(),
         (_, Some(file)) if file.is_whole() => "the film is all here".to_owned(),
-        (_, Some(_)) if numbers.verified_pieces > 0 => {
-            moment.forecast.as_ref().map_or("it streams".to_owned(), |forecast| format!("it streams; {forecast}"))
-        }
+        (_, Some(_)) if numbers.verified_pieces > 0 => moment
+            .forecast
+            .as_ref()
+            .map_or("it streams".to_owned(), |forecast| format!("it streams; {forecast}")),
         _ => whereabouts
             .and_then(|whereabouts| why::sentence(whereabouts, numbers))
             .unwrap_or("nothing came in this time".to_owned()),
@@ -153,7 +155,10 @@ fn findings(
         system: format!("{} on {}", std::env::consts::OS, std::env::consts::ARCH),
         watched,
         server,
-        players: player::installed(&Environment::here()).iter().map(|player| player.name().to_owned()).collect(),
+        players: player::installed(&Environment::here())
+            .iter()
+            .map(|player| player.name().to_owned())
+            .collect(),
         disk: disk(folder, moment.trouble.clone()),
         sources: whereabouts.map(|whereabouts| whereabouts.sources.clone()).unwrap_or_default(),
         counts: whereabouts.map_or_else(SwarmCounts::default, |whereabouts| whereabouts.counts.clone()),

@@ -27,7 +27,12 @@ pub(super) struct Facts {
 /// Runs the command to its end. An error is a sentence for the user.
 ///
 /// It has no input, and shares the program's standard error unless that is a screen. It lives on when peerflix ends.
-pub(super) async fn run(flag: &'static str, command: String, facts: Facts, has_screen: bool) -> Result<(), String> {
+pub(super) async fn run(
+    flag: &'static str,
+    command: String,
+    facts: Facts,
+    has_screen: bool,
+) -> Result<(), String> {
     let status = prepared(&command, &facts, has_screen).status().await;
     match status {
         Ok(status) if status.success() => Ok(()),
@@ -89,9 +94,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_command_that_fails_is_told_with_its_flag() {
-        let said = run("--on-downloaded", "exit 3".into(), Facts::default(), true).await.expect_err("it fails");
+        let said =
+            run("--on-downloaded", "exit 3".into(), Facts::default(), true).await.expect_err("it fails");
         assert!(said.contains("--on-downloaded") && said.contains('3') && said.contains("exit 3"), "{said}");
         let facts = Facts { name: "a\0b".into(), ..Facts::default() };
-        run("--on-listening", "test \"$PEERFLIX_HOOK_NAME\" = ab".into(), facts, true).await.expect("it runs");
+        run("--on-listening", "test \"$PEERFLIX_HOOK_NAME\" = ab".into(), facts, true)
+            .await
+            .expect("it runs");
     }
 }

@@ -279,7 +279,10 @@ mod tests {
         assert!(lineup.known().is_none(), "the first one leads");
         lineup.know(0, files("a", 2, vec![1, 0]));
         let known = lineup.files().await.expect("known");
-        assert_eq!(known.files.iter().map(|file| file.path.as_str()).collect::<Vec<_>>(), ["a/0", "a/1", "c/0"]);
+        assert_eq!(
+            known.files.iter().map(|file| file.path.as_str()).collect::<Vec<_>>(),
+            ["a/0", "a/1", "c/0"]
+        );
         assert_eq!((known.chosen, known.queue.clone()), (1, vec![1, 0, 2]));
         assert!(lineup.is_growing());
         lineup.know(1, files("b", 1, vec![0]));

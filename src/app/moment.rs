@@ -132,7 +132,11 @@ impl Observer {
         };
         if waits {
             // Of several torrents the one that matters is that of the file, or the first.
-            let torrent = moment.file.as_ref().and_then(|file| lineup.place(file.index)).map_or(0, |(torrent, _)| torrent);
+            let torrent = moment
+                .file
+                .as_ref()
+                .and_then(|file| lineup.place(file.index))
+                .map_or(0, |(torrent, _)| torrent);
             let whereabouts = whereabouts.get(torrent).and_then(Option::as_ref);
             moment.why = whereabouts.and_then(|whereabouts| why::sentence(whereabouts, &moment.statistics));
         }
@@ -203,7 +207,8 @@ impl Observer {
             return None;
         }
         let head = file.report.readers.last().map_or(0, |reader| reader.head);
-        let had_ahead = file.report.readers.last().map_or_else(|| had_from_start(&file.report), |reader| reader.buffered);
+        let had_ahead =
+            file.report.readers.last().map_or_else(|| had_from_start(&file.report), |reader| reader.buffered);
         let situation = Situation {
             length: file.length,
             had_ahead,

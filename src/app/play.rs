@@ -170,7 +170,9 @@ pub(super) async fn play(session: &mut Session, playing: Playing, files: &Files)
             if let Some(trouble) = trouble {
                 session.say(&trouble);
             }
-            session.screen.hint("the player has ended; the server goes on. Press p to play another file, q to end.");
+            session
+                .screen
+                .hint("the player has ended; the server goes on. Press p to play another file, q to end.");
             match session.attend(std::future::pending::<()>()).await {
                 Attended::Picked(index) => {
                     session.choose(index);

@@ -183,7 +183,12 @@ impl Session {
     }
 
     /// Starts the swarm of a torrent.
-    pub(super) async fn open(&mut self, torrent: usize, source: Source, options: Options) -> Result<(), Failure> {
+    pub(super) async fn open(
+        &mut self,
+        torrent: usize,
+        source: Source,
+        options: Options,
+    ) -> Result<(), Failure> {
         self.stage = Stage::Metadata;
         let opened = open(source, options, self.net.clone(), &self.lineup, torrent, &self.teller).await;
         match opened {
@@ -267,7 +272,9 @@ impl Session {
 
     /// Has a torrent fetch its queue though nobody reads, from a file on.
     fn fetch(&mut self, torrent: usize, from: Option<usize>) {
-        let (Some(files), Some(Some(opened))) = (self.lineup.known(), self.torrents.get(torrent)) else { return };
+        let (Some(files), Some(Some(opened))) = (self.lineup.known(), self.torrents.get(torrent)) else {
+            return;
+        };
         let inside = |&index: &usize| {
             self.lineup.place(index).filter(|&(of, _)| of == torrent).map(|(_, inside)| inside)
         };
@@ -326,7 +333,10 @@ impl Session {
             index,
             file: file.map(|file| file.path.clone()).unwrap_or_default(),
             length: file.map_or(0, |file| file.length),
-            path: torrent.zip(file).map(|(torrent, file)| path_on_disk(torrent, &file.path)).unwrap_or_default(),
+            path: torrent
+                .zip(file)
+                .map(|(torrent, file)| path_on_disk(torrent, &file.path))
+                .unwrap_or_default(),
             url: url.zip(file).map(|(url, file)| url_of(url, index, file.name())).unwrap_or_default(),
             playlist: url.map(playlist_of).unwrap_or_default(),
         }
@@ -351,10 +361,9 @@ impl Session {
         &self.latest
     }
 
-    /// Looks once more, and gives what is seen.
-    pub(super) fn look(&mut self) -> &Moment {
+    /// Looks once more; what is seen is the latest then.
+    pub(super) fn look(&mut self) {
         self.tick();
-        &self.latest
     }
 
     /// Of a torrent whose metadata is known: the length of its pieces, and whether it is private.
@@ -422,7 +431,9 @@ impl Session {
                     .file
                     .as_ref()
                     .and_then(|file| Some(path_on_disk(self.torrent_of(file.index)?, &file.path)))
-                    .and_then(|path| path.ancestors().skip(1).find(|folder| folder.is_dir()).map(PathBuf::from));
+                    .and_then(|path| {
+                        path.ancestors().skip(1).find(|folder| folder.is_dir()).map(PathBuf::from)
+                    });
                 match folder {
                     Some(folder) => {
                         if let Err(error) = player::open_on_desktop(folder.into_os_string()).await {
@@ -504,9 +515,10 @@ impl Session {
 
     fn current_url_of(&self, moment: &Moment) -> Option<String> {
         let url = self.url.as_deref()?;
-        let is_plain = self.lineup.known().is_none_or(|files| {
-            moment.file.as_ref().is_none_or(|file| file.index == files.chosen)
-        });
+        let is_plain = self
+            .lineup
+            .known()
+            .is_none_or(|files| moment.file.as_ref().is_none_or(|file| file.index == files.chosen));
         Some(match &moment.file {
             Some(file) if !is_plain => url_of(url, file.index, file.name()),
             _ => url.to_owned(),
@@ -569,7 +581,8 @@ impl Session {
 
     /// Ends the player, tells peers, saves what is to be saved, gives the terminal back.
     pub(super) async fn close(mut self) -> Teller {
-        if let (true, Some(summary)) = (self.is_live(), view::summary(&self.latest, self.observer.elapsed())) {
+        if let (true, Some(summary)) = (self.is_live(), view::summary(&self.latest, self.observer.elapsed()))
+        {
             self.screen.hint(&summary);
         }
         self.screen.close();

@@ -101,7 +101,10 @@ impl Changes {
         match &moment.why {
             None => self.why = None,
             Some(why) => {
-                let is_news = self.why.as_ref().is_none_or(|(at, told)| told != why && now.saturating_sub(*at) >= WHY_EVERY);
+                let is_news = self
+                    .why
+                    .as_ref()
+                    .is_none_or(|(at, told)| told != why && now.saturating_sub(*at) >= WHY_EVERY);
                 if is_news {
                     self.why = Some((now, why.clone()));
                     news.push(Event::Waiting { why: why.clone() });
@@ -162,7 +165,15 @@ fn told(index: usize, forecast: &Forecast) -> Event {
             (needs, has, start_after) = (Some(needed), there, Some(seconds(wait)));
         }
     }
-    Event::Forecast { index, safe: forecast.is_safe(), needs, has, starts_in, start_after, text: forecast.to_string() }
+    Event::Forecast {
+        index,
+        safe: forecast.is_safe(),
+        needs,
+        has,
+        starts_in,
+        start_after,
+        text: forecast.to_string(),
+    }
 }
 
 fn progress(moment: &Moment, index: usize) -> Progress {
@@ -249,6 +260,9 @@ mod tests {
         assert_eq!(names(&changes.between(at(5000), &because("2 of 2 trackers"))), ["waiting"]);
         assert!(changes.between(at(60_000), &because("2 of 2 trackers")).is_empty());
         let peers = Statistics { peers: 1, ..Statistics::default() };
-        assert_eq!(names(&changes.between(at(61_000), &Moment { statistics: peers, ..Moment::default() })), ["peers"]);
+        assert_eq!(
+            names(&changes.between(at(61_000), &Moment { statistics: peers, ..Moment::default() })),
+            ["peers"]
+        );
     }
 }

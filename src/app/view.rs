@@ -106,7 +106,8 @@ mod tests {
     fn what_stays_on_the_terminal_is_one_line_without_tricks() {
         assert_eq!(summary(&Moment::default(), Duration::ZERO), None);
         let report = FileReport { length: 2_000_000, had: 1_000_000, ..FileReport::default() };
-        let file = Current { index: 0, path: "a/b\u{1b}[2J.mkv".into(), length: 2_000_000, place: (1, 1), report };
+        let file =
+            Current { index: 0, path: "a/b\u{1b}[2J.mkv".into(), length: 2_000_000, place: (1, 1), report };
         let moment = Moment { file: Some(file), ..Moment::default() };
         let said = summary(&moment, Duration::from_secs(200)).expect("a film");
         assert_eq!(said, "b[2J.mkv: 50 % of 2.0 MB here; 0 B down, 0 B up in 3 min, no stall");

@@ -1,6 +1,6 @@
 //! `peerflix TORRENT...` and `peerflix list`.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
@@ -207,7 +207,9 @@ async fn open_first(
     };
     let opened = match source.or_exit(Exit::Source) {
         Ok(source) => {
-            if flags.choose.list && !session.is_live() && flags.torrents.len() == 1
+            if flags.choose.list
+                && !session.is_live()
+                && flags.torrents.len() == 1
                 && let Some(files) = files_of(&source)
             {
                 return match print_files(session, &files, None) {
@@ -325,14 +327,13 @@ fn read_blocklist(path: &Path) -> Result<Blocklist, Failure> {
 pub(super) async fn list(flags: &List, notes: &[String], ending: Ending) -> Result<Exit, Failure> {
     let teller = Teller::new(flags.json);
     let style = if flags.json { Style::Json } else { Style::Lines };
-    let choose = ChooseFlags {
-        list: true,
-        index: flags.index.clone(),
-        file: flags.file.clone(),
-        all: false,
-    };
+    let choose = ChooseFlags { list: true, index: flags.index.clone(), file: flags.file.clone(), all: false };
     let options = Options {
-        choice: if flags.index.is_empty() && flags.file.is_empty() { Choice::Largest } else { choice(&choose) },
+        choice: if flags.index.is_empty() && flags.file.is_empty() {
+            Choice::Largest
+        } else {
+            choice(&choose)
+        },
         background: false,
         ..options(&flags.swarm, &flags.storage)?
     };
@@ -384,9 +385,9 @@ fn print_files(session: &Session, files: &Files, only: Option<&[usize]>) -> Resu
     }
     let listed: Vec<usize> = only.map_or_else(|| (0..files.files.len()).collect(), <[usize]>::to_vec);
     print(|out| {
-        listed.iter().filter_map(|&index| Some((index, files.files.get(index)?))).try_for_each(|(index, file)| {
-            writeln!(out, "{index:>3} : {} : {}", shown(&file.path), ByteSize(file.length))
-        })
+        listed.iter().filter_map(|&index| Some((index, files.files.get(index)?))).try_for_each(
+            |(index, file)| writeln!(out, "{index:>3} : {} : {}", shown(&file.path), ByteSize(file.length)),
+        )
     })
 }
 

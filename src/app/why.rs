@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::read::Statistics;
-use crate::swarm::discovery::{Doing, Failure, Outcome, SourceReport, Whom};
 use crate::swarm::Ending;
+use crate::swarm::discovery::{Doing, Failure, Outcome, SourceReport, Whom};
 use crate::torrent::{Phase, Whereabouts};
 use crate::units::ByteSize;
 
@@ -57,7 +57,9 @@ fn found(sources: &[SourceReport]) -> Vec<String> {
     for report in sources {
         match report.whom {
             Whom::Dht => told.push(dht(report)),
-            Whom::Lsd if report.found > 0 => told.push(format!("the local network gave {}", counted(report.found, "peer"))),
+            Whom::Lsd if report.found > 0 => {
+                told.push(format!("the local network gave {}", counted(report.found, "peer")))
+            }
             Whom::Lsd | Whom::Tracker { .. } => {}
         }
     }
@@ -247,8 +249,7 @@ mod tests {
     #[test]
     fn each_cause_with_its_number_the_most_frequent_first() {
         let timeout = || Some(Outcome::Failed(Failure::Timeout));
-        let answered =
-            Some(Outcome::Answered { peers: 0, seeders: None, leechers: None, warning: None });
+        let answered = Some(Outcome::Answered { peers: 0, seeders: None, leechers: None, warning: None });
         let whereabouts = Whereabouts {
             sources: vec![
                 tracker("a", timeout()),
@@ -258,7 +259,8 @@ mod tests {
                 source(Whom::Dht, None, 41),
                 source(Whom::Lsd, None, 0),
             ],
-            failed: [(Ending::Refused, 22), (Ending::ConnectTimeout, 12), (Ending::ClosedBeforeHandshake, 5)].into(),
+            failed: [(Ending::Refused, 22), (Ending::ConnectTimeout, 12), (Ending::ClosedBeforeHandshake, 5)]
+                .into(),
             peers: vec![peer(true, 9), peer(true, 9)],
             ..nothing()
         };
@@ -276,7 +278,10 @@ mod tests {
             ..tracker("a", Some(Outcome::Failed(Failure::Timeout)))
         };
         let four = SourceReport { found: 3, ..tracker("a", None) };
-        assert_eq!(told(&Whereabouts { sources: vec![six, four], ..nothing() }), "the tracker gave up to 3 peers");
+        assert_eq!(
+            told(&Whereabouts { sources: vec![six, four], ..nothing() }),
+            "the tracker gave up to 3 peers"
+        );
     }
 
     #[test]
@@ -286,8 +291,7 @@ mod tests {
 
     #[test]
     fn while_the_metadata_comes_and_when_the_disk_is_full_that_is_the_cause() {
-        let asking =
-            Whereabouts { phase: Phase::Metadata, peers: vec![peer(true, 0)], ..nothing() };
+        let asking = Whereabouts { phase: Phase::Metadata, peers: vec![peer(true, 0)], ..nothing() };
         assert_eq!(told(&asking), "1 connected and asked what the torrent holds");
         let full = Whereabouts { trouble: Some("the disk is full".into()), ..asking };
         assert_eq!(told(&full), "the disk is full");

@@ -154,7 +154,10 @@ mod tests {
         let all = kept(cache.path()).expect("readable");
         assert_eq!(all.len(), 1);
         let film = &all[0];
-        assert_eq!((film.info_hash.as_str(), film.name.as_deref(), film.is_open), (HASH, Some("Film"), false));
+        assert_eq!(
+            (film.info_hash.as_str(), film.name.as_deref(), film.is_open),
+            (HASH, Some("Film"), false)
+        );
         assert!((50_000..200_000).contains(&film.bytes), "{}", film.bytes);
         assert!(film.remove().expect("removable"));
         assert!(kept(cache.path()).expect("readable").is_empty());
@@ -164,7 +167,8 @@ mod tests {
     #[test]
     fn what_is_at_work_is_not_removed() {
         let cache = cache();
-        let _lock = store::lock_state(&cache.path().join(format!("{HASH}.state"))).expect("lockable").expect("free");
+        let _lock =
+            store::lock_state(&cache.path().join(format!("{HASH}.state"))).expect("lockable").expect("free");
         let all = kept(cache.path()).expect("readable");
         assert!(all[0].is_open);
         assert!(!all[0].remove().expect("no error"));

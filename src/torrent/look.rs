@@ -64,16 +64,17 @@ impl Look {
 
     pub(super) fn file_report(&self, opened: &Opened, span: FileSpan, cells: usize) -> FileReport {
         let door = &opened.door;
-        let readers = door.readers().into_iter().filter(|reader| reader.is_seen && reader.span == span).map(|reader| {
-            let (head, waiting) = reader.head.load();
-            let head = head.clamp(span.offset, span.end());
-            ReaderReport {
-                id: reader.id.0,
-                head: head - span.offset,
-                waiting,
-                buffered: door.end_of_had(head, span.end()) - head,
-            }
-        });
+        let readers =
+            door.readers().into_iter().filter(|reader| reader.is_seen && reader.span == span).map(|reader| {
+                let (head, waiting) = reader.head.load();
+                let head = head.clamp(span.offset, span.end());
+                ReaderReport {
+                    id: reader.id.0,
+                    head: head - span.offset,
+                    waiting,
+                    buffered: door.end_of_had(head, span.end()) - head,
+                }
+            });
         FileReport {
             length: span.length,
             had: door.had_of(span.range()),

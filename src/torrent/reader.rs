@@ -54,7 +54,13 @@ struct Core {
 }
 
 impl FileReader {
-    pub(super) fn new(torrent: Torrent, door: Arc<Door>, store: Store, span: FileSpan, is_seen: bool) -> Self {
+    pub(super) fn new(
+        torrent: Torrent,
+        door: Arc<Door>,
+        store: Store,
+        span: FileSpan,
+        is_seen: bool,
+    ) -> Self {
         let core = Core {
             _torrent: torrent,
             door,

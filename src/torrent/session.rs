@@ -213,7 +213,8 @@ impl Session {
     /// nobody reads.
     fn buffered(&self, opened: &Opened) -> Range<u64> {
         let span = opened.chosen();
-        let newest = opened.door.readers().into_iter().rev().find(|reader| reader.is_seen && reader.span == span);
+        let newest =
+            opened.door.readers().into_iter().rev().find(|reader| reader.is_seen && reader.span == span);
         let head = newest.map_or(span.offset, |reader| reader.head.load().0).clamp(span.offset, span.end());
         head..opened.door.end_of_had(head, span.end())
     }

@@ -52,7 +52,9 @@ fn a_film_from_its_url_to_its_end_as_events() {
         if name == "metadata" {
             assert_eq!(event["files"][0]["length"], demo().len());
             assert_eq!(event["queue"], serde_json::json!([0]));
-            assert!(event["files"][0]["url"].as_str().is_some_and(|url| url.starts_with("http://127.0.0.1:")));
+            assert!(
+                event["files"][0]["url"].as_str().is_some_and(|url| url.starts_with("http://127.0.0.1:"))
+            );
         }
         order.push(name.clone());
         seen.entry(name).or_default().extend(event.as_object().expect("an object").keys().cloned());
@@ -62,7 +64,8 @@ fn a_film_from_its_url_to_its_end_as_events() {
     assert_eq!(said.code, Some(0), "{}", said.errors);
     let end = events(&said).pop().expect("a last line");
     assert_eq!((&end["event"], &end["code"]), (&"end".into(), &0.into()));
-    let first = |name: &str| order.iter().position(|other| other == name).unwrap_or_else(|| panic!("no {name}"));
+    let first =
+        |name: &str| order.iter().position(|other| other == name).unwrap_or_else(|| panic!("no {name}"));
     assert_eq!(first("listening"), 0);
     assert!(first("resolved") < first("metadata") && first("metadata") < first("finished"));
     // Which of these are seen depends on how fast the film came; what is in them does not.
@@ -96,12 +99,16 @@ fn who_stops_reading_events_ends_it() {
 
 #[test]
 fn a_list_is_one_event() {
-    let torrent = Torrent::of_folder("Show", &[("S01E10.mkv", b"ten"), ("S01E02.mkv", b"two"), ("notes.txt", b"n")]);
+    let torrent =
+        Torrent::of_folder("Show", &[("S01E10.mkv", b"ten"), ("S01E02.mkv", b"two"), ("notes.txt", b"n")]);
     let said = Peerflix::new(["list", torrent.typed(), "--json", "--no-dht", "--no-lsd"]).said();
     assert_eq!(said.code, Some(0), "{}", said.errors);
     let events = events(&said);
     assert_eq!(events.len(), 1);
-    assert_eq!((&events[0]["event"], events[0]["files"].as_array().map(Vec::len)), (&"metadata".into(), Some(3)));
+    assert_eq!(
+        (&events[0]["event"], events[0]["files"].as_array().map(Vec::len)),
+        (&"metadata".into(), Some(3))
+    );
 }
 
 #[test]
@@ -132,9 +139,14 @@ fn hooks_are_told_the_facts_and_the_second_waits_until_the_file_is_whole() {
     running.interrupt();
     assert_eq!(running.ended().code, Some(0));
     let length = demo().len();
-    let of = |event: &str| lines.iter().find(|line| line.starts_with(event)).unwrap_or_else(|| panic!("{lines:?}"));
+    let of = |event: &str| {
+        lines.iter().find(|line| line.starts_with(event)).unwrap_or_else(|| panic!("{lines:?}"))
+    };
     let downloaded = of("downloaded");
-    assert!(downloaded.starts_with(&format!("downloaded {length} film; touch trap.mp4 http://127.0.0.1:")), "{lines:?}");
+    assert!(
+        downloaded.starts_with(&format!("downloaded {length} film; touch trap.mp4 http://127.0.0.1:")),
+        "{lines:?}"
+    );
     assert!(downloaded.ends_with(&format!(" {length}")), "whole on the disk: {lines:?}");
     of("listening");
     assert!(!std::path::Path::new("trap.mp4").exists());

@@ -132,11 +132,19 @@ fn the_doctor_tells_who_refuses_and_who_chokes() {
     let torrent = Torrent::of_file("film.mp4", demo());
     let choking = peer(Manner::Chokes, demo(), PIECE, torrent.info_hash);
     let peers = [refuses(), refuses(), choking].map(|address| format!("--peer={address}"));
-    let args = ["doctor".to_owned(), torrent.typed().to_owned(), "--no-dht".into(), "--no-lsd".into(), "--seconds=3".into()];
+    let args = [
+        "doctor".to_owned(),
+        torrent.typed().to_owned(),
+        "--no-dht".into(),
+        "--no-lsd".into(),
+        "--seconds=3".into(),
+    ];
     let said = Peerflix::new(args.into_iter().chain(peers)).said();
     assert_eq!(said.code, Some(0), "{}", said.errors);
     let report = said.text();
-    for words in ["1 connected (0 send, 1 choke us)", "refused the connection", "verdict", "choke", "trackers   none"] {
+    for words in
+        ["1 connected (0 send, 1 choke us)", "refused the connection", "verdict", "choke", "trackers   none"]
+    {
         assert!(report.contains(words), "no {words:?} in:\n{report}");
     }
 }

@@ -65,7 +65,8 @@ fn serve(
         let (id, body) = message(&mut stream)?;
         let (Some(6), Manner::Sends { rate }) = (id, manner) else { continue };
         let number = |at: usize| {
-            body.get(at..at + 4).map_or(0, |four| u32::from_be_bytes([four[0], four[1], four[2], four[3]]) as usize)
+            body.get(at..at + 4)
+                .map_or(0, |four| u32::from_be_bytes([four[0], four[1], four[2], four[3]]) as usize)
         };
         let start = number(0) * piece_length + number(4);
         let Some(block) = film.get(start..start + number(8)) else { continue };

@@ -25,7 +25,8 @@ impl Terminal {
         let terminal = Terminal { socket, home };
         let (columns, rows) = (columns.to_string(), rows.to_string());
         // No configuration of anybody's, and a prompt that no program prints.
-        let new = ["-f", "/dev/null", "new-session", "-d", "-x", &columns, "-y", &rows, "env PS1=READY- /bin/sh"];
+        let new =
+            ["-f", "/dev/null", "new-session", "-d", "-x", &columns, "-y", &rows, "env PS1=READY- /bin/sh"];
         terminal.tmux(&new);
         terminal.shows("READY-");
         terminal

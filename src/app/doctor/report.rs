@@ -43,7 +43,14 @@ pub(in crate::app) enum TorrentFacts {
     None(String),
     /// The metadata has not come.
     Unknown,
-    Known { files: usize, length: u64, piece_length: u32, private: bool, had: u64, chosen_length: u64 },
+    Known {
+        files: usize,
+        length: u64,
+        piece_length: u32,
+        private: bool,
+        had: u64,
+        chosen_length: u64,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -60,12 +67,16 @@ pub(in crate::app) fn text(found: &Findings) -> String {
     let mut rows = Rows::default();
     rows.add("peerflix", &format!("{}, {}", found.version, found.system));
     rows.add("torrent", &torrent(&found.torrent));
-    let players = if found.players.is_empty() { "none that we know".to_owned() } else { found.players.join(", ") };
+    let players =
+        if found.players.is_empty() { "none that we know".to_owned() } else { found.players.join(", ") };
     rows.add("players", &players);
-    rows.add("server", &match &found.server {
-        Ok(works) => works.clone(),
-        Err(why) => scrubbed(why),
-    });
+    rows.add(
+        "server",
+        &match &found.server {
+            Ok(works) => works.clone(),
+            Err(why) => scrubbed(why),
+        },
+    );
     rows.add("disk", &disk(&found.disk));
     rows.list("trackers", trackers(&found.sources));
     for whom in [Whom::Dht, Whom::Lsd] {
@@ -204,10 +215,13 @@ fn peers(found: &Findings) -> Vec<String> {
     ));
     let mut clients = BTreeMap::<String, usize>::new();
     for peer in &found.peers {
-        *clients.entry(peer.client.clone().map_or("unknown".to_owned(), |client| scrubbed(&client))).or_default() += 1;
+        *clients
+            .entry(peer.client.clone().map_or("unknown".to_owned(), |client| scrubbed(&client)))
+            .or_default() += 1;
     }
     if !clients.is_empty() {
-        let clients: Vec<String> = clients.iter().map(|(client, count)| format!("{client} ({count})")).collect();
+        let clients: Vec<String> =
+            clients.iter().map(|(client, count)| format!("{client} ({count})")).collect();
         lines.push(format!("clients: {}", clients.join(", ")));
     }
     let mut endings: Vec<(&Ending, &u64)> = found.counts.endings.iter().collect();
@@ -237,7 +251,8 @@ fn speed(found: &Findings) -> String {
 pub(in crate::app) fn scrubbed(text: &str) -> String {
     let text: String = text.chars().filter(|c| !c.is_control()).collect();
     let words = text.split(' ').map(|word| {
-        let core = word.trim_matches(|c: char| !c.is_ascii_alphanumeric() && c != ':' && c != '[' && c != ']');
+        let core =
+            word.trim_matches(|c: char| !c.is_ascii_alphanumeric() && c != ':' && c != '[' && c != ']');
         let plain = core.trim_start_matches('[').split(']').next().unwrap_or_default();
         let is_address = core.parse::<std::net::SocketAddr>().is_ok()
             || plain.trim_end_matches(':').parse::<std::net::IpAddr>().is_ok();
@@ -267,10 +282,15 @@ mod tests {
     #[test]
     fn what_a_tracker_says_of_us_is_not_told() {
         assert_eq!(
-            scrubbed("said: your IP 203.0.113.7 (or [2001:db8::1]:6881) with passkey 0123456789abcdef0123 is banned"),
+            scrubbed(
+                "said: your IP 203.0.113.7 (or [2001:db8::1]:6881) with passkey 0123456789abcdef0123 is banned"
+            ),
             "said: your IP (an address) (or (an address)) with passkey (a key) is banned"
         );
-        assert_eq!(scrubbed("see https://t.example/announce/secret?x=1, please"), "see https://t.example please");
+        assert_eq!(
+            scrubbed("see https://t.example/announce/secret?x=1, please"),
+            "see https://t.example please"
+        );
         assert_eq!(scrubbed("it refused the connection"), "it refused the connection");
         assert_eq!(scrubbed("connection-refused by middlebox 12"), "connection-refused by middlebox 12");
     }
