@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use peerflix::read::ReadAt;
 
 use crate::peer::{Gate, Manner, Scripted};
-use crate::world::{Film, World, is_same, noise, soon, until, whole};
+use crate::world::{Film, Seed, World, is_same, noise, soon, until, whole};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn paused_all_that_is_in_flight_is_taken_back_and_asked_for_again_afterwards() {
@@ -63,9 +63,11 @@ async fn paused_from_the_start_nothing_is_asked_for_until_it_goes_on() {
 async fn paused_nobody_is_fed_and_afterwards_everybody_is() {
     let world = World::new();
     let film = Film::single("film.mkv", noise(72, 1_000_000));
-    let seed = Scripted::start(&world, &film, Manner::Honest);
+    let seed = Seed::start(&world, &film).await;
     let first = world.open(&film, world.options("first", [seed.address])).await;
     whole(&first, 0).await;
+    seed.stop().await;
+    until(|| first.why().peers.is_empty()).await;
     first.set_paused(true);
 
     let second = world.open(&film, world.options("second", [world.address(&first)])).await;
