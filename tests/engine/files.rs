@@ -1,11 +1,12 @@
 //! Several files of a torrent: what is fetched when, and what is to be seen of it.
 
+use std::net::Ipv4Addr;
 use std::ops::Range;
 
 use peerflix::read::{Cell, ReadAt};
 use peerflix::torrent::{Choice, Options};
 
-use crate::peer::{Manner, Scripted};
+use crate::peer::{Gate, Manner, Scripted};
 use crate::world::{Film, PIECE_LENGTH, World, is_same, noise, soon, until, whole};
 
 /// Three episodes of so many pieces, in an order that is not theirs.
@@ -59,12 +60,15 @@ async fn of_all_files_those_that_are_played_come_first_in_natural_order_and_then
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_ordered_before_the_files_were_known_counts() {
     let (world, film) = (World::new(), show(2));
-    let peer = Scripted::start(&world, &film, Manner::Honest);
+    // It gives nothing, not even the metadata, before it may.
+    let gate = Gate::new(false);
+    let peer = Scripted::start_at(&world, &film, Manner::Honest, Ipv4Addr::LOCALHOST.into(), &gate);
     let options = world.options("a", [peer.address]);
     let source = world.resolve(&film.magnet(), &options).await;
     let torrent = peerflix::torrent::Torrent::open(source, options, world.net()).await.expect("it opens");
     torrent.fetch(&[1]);
     assert_eq!(torrent.file_report(1, 10), None);
+    gate.open();
     soon(torrent.files()).await.expect("files");
     until(|| torrent.is_whole(1)).await;
     assert!(peer.asked().pieces.iter().all(|piece| (2..4).contains(piece)));
