@@ -281,8 +281,7 @@ impl Torrent {
         let session = &self.shared.session;
         let opened = session.opened.get()?;
         let span = opened.spans.get(index).copied()?;
-        let look = session.looks.take_one();
-        session.ring();
+        let look = session.looks.take_one(|| session.ring());
         Some(look.file_report(opened, span, cells))
     }
 
@@ -296,8 +295,7 @@ impl Torrent {
     pub fn why(&self) -> Whereabouts {
         let session = &self.shared.session;
         let mut peers = self.shared.swarm.peers();
-        session.looks.take_one().complete(&mut peers);
-        session.ring();
+        session.looks.take_one(|| session.ring()).complete(&mut peers);
         Whereabouts {
             phase: session.phase.borrow().clone(),
             sources: self.shared.discovery.reports(),

@@ -179,9 +179,11 @@ impl Folder for RealFolder {
     }
 
     fn remove_folder(&self, path: &Path) -> io::Result<()> {
-        let path = self.join(path)?;
-        self.check_inside(&path)?;
-        match fs::remove_dir(path) {
+        // The folder itself lies where the user has put it.
+        if path != Path::new("") {
+            self.check_inside(&self.join(path)?)?;
+        }
+        match fs::remove_dir(self.join(path)?) {
             Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(()),
             done => unless_gone(done),
         }

@@ -1,4 +1,5 @@
 mod foreign;
+mod removal;
 mod restarts;
 mod trouble;
 

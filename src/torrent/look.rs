@@ -34,9 +34,12 @@ pub(super) struct Look {
 }
 
 impl Looks {
-    /// The newest snapshot; and one more is wanted. The bell is to be rung afterwards.
-    pub(super) fn take_one(&self) -> Arc<Look> {
-        self.wanted.store(true, Ordering::Release);
+    /// The newest snapshot; and one more is wanted. `ring` is called if the driver is to be told so: not each time, for
+    /// whoever looks on and on must not keep it from its work.
+    pub(super) fn take_one(&self, ring: impl FnOnce()) -> Arc<Look> {
+        if !self.wanted.swap(true, Ordering::AcqRel) {
+            ring();
+        }
         Arc::clone(&lock(&self.newest))
     }
 

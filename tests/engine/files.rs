@@ -60,6 +60,7 @@ async fn of_all_files_those_that_are_played_come_first_in_natural_order_and_then
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_ordered_before_the_files_were_known_counts() {
     let (world, film) = (World::new(), show(2));
+    // It gives nothing, not even the metadata, before it may.
     let gate = Gate::new(false);
     let peer = Scripted::start_at(&world, &film, Manner::Honest, Ipv4Addr::LOCALHOST.into(), &gate);
     let options = world.options("a", [peer.address]);
@@ -67,8 +68,8 @@ async fn what_was_ordered_before_the_files_were_known_counts() {
     let torrent = peerflix::torrent::Torrent::open(source, options, world.net()).await.expect("it opens");
     torrent.fetch(&[1]);
     assert_eq!(torrent.file_report(1, 10), None);
-    soon(torrent.files()).await.expect("files");
     gate.open();
+    soon(torrent.files()).await.expect("files");
     until(|| torrent.is_whole(1)).await;
     assert!(peer.asked().pieces.iter().all(|piece| (2..4).contains(piece)));
     torrent.close().await;

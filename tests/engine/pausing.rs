@@ -3,9 +3,10 @@
 use std::net::Ipv4Addr;
 
 use peerflix::read::ReadAt;
+use peerflix::torrent::Options;
 
 use crate::peer::{Gate, Manner, Scripted};
-use crate::world::{Film, World, is_same, noise, soon, until, whole};
+use crate::world::{Film, Seed, World, is_same, noise, soon, until, whole};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn paused_all_that_is_in_flight_is_taken_back_and_asked_for_again_afterwards() {
@@ -62,25 +63,33 @@ async fn paused_from_the_start_nothing_is_asked_for_until_it_goes_on() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn paused_nobody_is_fed_and_afterwards_everybody_is() {
     let world = World::new();
-    let film = Film::single("film.mkv", noise(72, 1_000_000));
-    let seed = Scripted::start(&world, &film, Manner::Honest);
+    let film = Film::single("film.mkv", noise(72, 12_000_000));
+    let seed = Seed::start(&world, &film).await;
     let first = world.open(&film, world.options("first", [seed.address])).await;
     whole(&first, 0).await;
+    seed.stop().await;
+    until(|| first.why().peers.is_empty()).await;
     first.set_paused(true);
 
-    let second = world.open(&film, world.options("second", [world.address(&first)])).await;
-    let reading = whole(&second, 0);
-    tokio::pin!(reading);
-    assert!(futures_util::poll!(&mut reading).is_pending());
-    until(|| first.why().peers.iter().any(|peer| peer.incoming && peer.interested)).await;
-    until(|| second.why().peers.iter().any(|peer| peer.have > 0 && peer.choking)).await;
-    assert_eq!((first.statistics().uploaded, second.statistics().unchoking), (0, 0));
-
-    first.set_paused(false);
-    is_same(&soon(reading).await, film.bytes(0));
-    // Who was unchoked is choked again.
+    // More than a window, so that something is always left to be wanted.
+    let options = Options { background: false, ..world.options("second", [world.address(&first)]) };
+    let second = world.open(&film, options).await;
+    let reader = second.reader(0).expect("the film");
+    {
+        let reading = reader.read_at(0, 10);
+        tokio::pin!(reading);
+        assert!(futures_util::poll!(&mut reading).is_pending());
+        until(|| first.why().peers.iter().any(|peer| peer.incoming && peer.interested)).await;
+        until(|| second.why().peers.iter().any(|peer| peer.have > 0 && peer.choking)).await;
+        assert_eq!((first.statistics().uploaded, second.statistics().unchoking), (0, 0));
+        first.set_paused(false);
+        is_same(&soon(reading).await.expect("bytes"), &film.bytes(0)[..10]);
+    }
     assert_eq!(second.statistics().unchoking, 1);
+    // Who was unchoked is choked again.
     first.set_paused(true);
     until(|| second.statistics().unchoking == 0).await;
+    first.set_paused(false);
+    is_same(&whole(&second, 0).await, film.bytes(0));
     tokio::join!(first.close(), second.close());
 }
