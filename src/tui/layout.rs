@@ -1,7 +1,5 @@
 //! A moment, drawn: what stands where, and what goes first when there is little room. Knows no terminal.
 
-use std::time::Duration;
-
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -28,15 +26,16 @@ pub(super) struct Scene<'a> {
 struct Section<'a> {
     /// Lower ones are there before higher ones.
     rank: u8,
-    /// Rows without which it is left out, and rows that it can use.
+    /// Rows without which it is left out, rows that it should have, and rows that it can use.
     least: u16,
+    enough: u16,
     most: u16,
     draw: Box<dyn Fn(Rect, &mut Buffer) + 'a>,
 }
 
 impl<'a> Section<'a> {
     fn new(rank: u8, rows: u16, draw: impl Fn(Rect, &mut Buffer) + 'a) -> Section<'a> {
-        Section { rank, least: rows, most: rows, draw: Box::new(draw) }
+        Section { rank, least: rows, enough: rows, most: rows, draw: Box::new(draw) }
     }
 
     fn line(rank: u8, line: Line<'a>) -> Section<'a> {
@@ -51,6 +50,7 @@ impl<'a> Section<'a> {
         Section {
             rank,
             least: rows(least.min(lines.len())),
+            enough: rows(lines.len()),
             most: rows(lines.len()),
             draw: Box::new(move |area, buffer| {
                 let room = usize::from(area.width);
@@ -63,24 +63,26 @@ impl<'a> Section<'a> {
     }
 
     fn gap(rank: u8) -> Section<'a> {
-        Section::new(rank, 1, |_, _| {})
+        Section { rank, least: 0, enough: 1, most: 1, draw: Box::new(|_, _| {}) }
     }
 }
 
-/// The rows that each gets: first, in the order of their ranks, what they need at least; then what they can use.
-fn fit(sections: &[(u8, u16, u16)], height: u16) -> Vec<u16> {
+/// The rows that each gets: in the order of their ranks, first what they need at least, then what they should have, then what
+/// they can use. Sections are given as rank, least, enough, most.
+fn fit(sections: &[(u8, u16, u16, u16)], height: u16) -> Vec<u16> {
     let mut rows = vec![0; sections.len()];
     let mut order: Vec<usize> = (0..sections.len()).collect();
     order.sort_by_key(|&at| sections.get(at).map(|section| section.0));
     let mut rest = height;
-    for pass in [0, 1] {
+    for round in 0..3 {
         for &at in &order {
-            let (Some(&(_, least, most)), Some(given)) = (sections.get(at), rows.get_mut(at)) else {
+            let Some((&(_, least, enough, most), given)) = sections.get(at).zip(rows.get_mut(at)) else {
                 continue;
             };
-            let more = match pass {
+            let wanted = if round == 1 { enough } else { most };
+            let more = match round {
                 0 if least <= rest => least,
-                1 if *given > 0 || least == 0 => rest.min(most.saturating_sub(*given)),
+                1 | 2 if *given > 0 || least == 0 => rest.min(wanted.saturating_sub(*given)),
                 _ => 0,
             };
             *given += more;
@@ -111,7 +113,8 @@ pub(super) fn draw(scene: &Scene, area: Rect, buffer: &mut Buffer) {
         return;
     }
     let sections = sections(scene, area);
-    let needs: Vec<_> = sections.iter().map(|section| (section.rank, section.least, section.most)).collect();
+    let needs = sections.iter().map(|section| (section.rank, section.least, section.enough, section.most));
+    let needs: Vec<_> = needs.collect();
     let mut y = area.top();
     for (section, height) in sections.iter().zip(fit(&needs, area.height)) {
         if height > 0 {
@@ -154,7 +157,7 @@ fn sections<'a>(scene: &'a Scene, area: Rect) -> Vec<Section<'a>> {
 
     if let Stage::Streaming { .. } = view.stage {
         let mut bar = Section::new(3, 1, move |area, buffer| bar_and_share(view, palette, area, buffer));
-        bar.most = 2;
+        (bar.enough, bar.most) = (2, 2);
         sections.extend([bar, Section::gap(22)]);
     }
     if let Some(url) = &view.url {
@@ -163,7 +166,7 @@ fn sections<'a>(scene: &'a Scene, area: Rect) -> Vec<Section<'a>> {
     }
     if let Stage::Streaming { .. } = view.stage {
         let style = if view.playing.stalled.is_some() { palette.waiting() } else { Style::new() };
-        let text = cut(&doing(view), room.saturating_sub(LABEL));
+        let text = doing(view, room.saturating_sub(LABEL));
         let line = Line::from(vec![label("player", palette), Span::styled(text, style)]);
         sections.push(Section::line(4, line));
     }
@@ -175,12 +178,10 @@ fn sections<'a>(scene: &'a Scene, area: Rect) -> Vec<Section<'a>> {
     }
 
     // What is left stands between what is going on and what was said.
-    sections.push(Section { rank: 200, least: 0, most: u16::MAX, draw: Box::new(|_, _| {}) });
+    sections.push(Section { rank: 200, least: 0, enough: 0, most: u16::MAX, draw: Box::new(|_, _| {}) });
     if !scene.messages.is_empty() {
-        let said = scene.messages.iter().flat_map(|text| wrap(&clean(text), room));
-        let said: Vec<String> = said.collect();
-        let latest = said.iter().skip(said.len().saturating_sub(MESSAGE_ROWS)).cloned().collect();
-        sections.push(Section::lines(9, latest, 1, Style::new()));
+        sections.push(Section::gap(26));
+        sections.push(messages(scene, room));
     }
     if scene.has_keys {
         sections.push(Section::gap(24));
@@ -191,6 +192,19 @@ fn sections<'a>(scene: &'a Scene, area: Rect) -> Vec<Section<'a>> {
 
 /// Rows of what was said, at most.
 const MESSAGE_ROWS: usize = 4;
+
+/// What was said last, as much as there is room for.
+fn messages<'a>(scene: &Scene, room: usize) -> Section<'a> {
+    let lines: Vec<String> = scene.messages.iter().flat_map(|text| wrap(&clean(text), room)).collect();
+    let most = lines.len().min(MESSAGE_ROWS) as u16;
+    let draw = move |area: Rect, buffer: &mut Buffer| {
+        let latest = lines.iter().skip(lines.len().saturating_sub(usize::from(area.height)));
+        for (line, y) in latest.zip(area.top()..area.bottom()) {
+            buffer.set_stringn(area.left(), y, line, room, Style::new());
+        }
+    };
+    Section { rank: 9, least: most.min(1), enough: most, most, draw: Box::new(draw) }
+}
 
 /// Speeds, peers, pieces, and the peers one by one.
 fn numbers<'a>(scene: &'a Scene, room: usize, sections: &mut Vec<Section<'a>>) {
@@ -241,16 +255,16 @@ fn numbers<'a>(scene: &'a Scene, room: usize, sections: &mut Vec<Section<'a>>) {
         sections.push(Section {
             rank: 15,
             least: rows.min(peers::LEAST),
+            enough: rows.min(peers::ENOUGH),
             most: rows,
             draw: Box::new(move |area, buffer| peers::draw(&view.peers, palette, area, buffer)),
         });
     }
-    // Whom nothing keeps waiting need not know who was asked.
-    let waits = view.waiting.is_some() || view.statistics.peers == 0;
-    if waits && !view.sources.is_empty() && !line::is_complete(view) {
+    // Who has peers need not know who was asked for them.
+    if view.peers.is_empty() && !view.sources.is_empty() && !line::is_complete(view) {
         let lines: Vec<String> = view.sources.iter().map(|source| cut(&clean(source), room)).collect();
         sections.push(Section::gap(25));
-        sections.push(Section::lines(14, lines, 1, palette.dim()));
+        sections.push(Section::lines(14, lines, 1, Style::new()));
     }
 }
 
@@ -293,8 +307,13 @@ fn status(view: &View) -> Option<String> {
     (!matches!(view.stage, Stage::Streaming { .. })).then(|| line::progress(view))
 }
 
-/// What the player does.
-fn doing(view: &View) -> String {
+/// What the player does; in a few words if there is little room.
+fn doing(view: &View, room: usize) -> String {
+    let all = doing_in(view, false);
+    if width(&all) <= room { all } else { cut(&doing_in(view, true), room) }
+}
+
+fn doing_in(view: &View, few_words: bool) -> String {
     let playing = &view.playing;
     let mut facts: Vec<String> = Vec::new();
     let is_complete = line::is_complete(view);
@@ -303,6 +322,7 @@ fn doing(view: &View) -> String {
         facts.push(match player {
             Some(player) => format!("{player} does not read now"),
             None if is_complete => "nobody reads now".to_owned(),
+            None if few_words => "nobody reads yet: open the URL in a player".to_owned(),
             None => "nobody reads yet: open the URL in any player or browser".to_owned(),
         });
         if is_complete {
@@ -320,21 +340,23 @@ fn doing(view: &View) -> String {
         None => at,
     });
     if let Some(stalled) = playing.stalled {
-        let lasts = if stalled < Duration::from_secs(1) {
-            String::new()
-        } else {
-            format!(" for {}", lasting(stalled))
-        };
-        facts.push(format!("stands still{lasts}"));
+        facts.push(match stalled.as_secs() {
+            0 => "stands still".to_owned(),
+            _ => format!("stands still for {}", lasting(stalled)),
+        });
     }
-    facts.push(match playing.ahead {
-        _ if is_complete => "all here".to_owned(),
-        Some(ahead) => format!("{} ahead ({})", lasting(ahead), ByteSize(playing.ahead_bytes)),
-        None => format!("{} ahead", ByteSize(playing.ahead_bytes)),
-    });
+    match playing.ahead {
+        _ if is_complete => facts.push("all here".to_owned()),
+        // That there is nothing ahead has been said.
+        _ if playing.stalled.is_some() => {}
+        Some(ahead) if few_words => facts.push(format!("{} ahead", lasting(ahead))),
+        Some(ahead) => facts.push(format!("{} ahead ({})", lasting(ahead), ByteSize(playing.ahead_bytes))),
+        None => facts.push(format!("{} ahead", ByteSize(playing.ahead_bytes))),
+    }
+    let so_far = if few_words { "" } else { " so far" };
     facts.push(match playing.stalls {
-        0 => "no stall so far".to_owned(),
-        stalls => format!("{} so far", counted(stalls as usize, "stall")),
+        0 => format!("no stall{so_far}"),
+        stalls => format!("{}{so_far}", counted(stalls as usize, "stall")),
     });
     facts.join(" · ")
 }
@@ -363,7 +385,7 @@ fn label(text: &str, palette: Palette) -> Span<'static> {
 }
 
 const HELP: [(&str, &str); 9] = [
-    ("space", "pause, or go on: connections stay, nothing is fetched or sent"),
+    ("space", "pause, or go on: nothing is fetched or sent"),
     ("p", "pick another file"),
     ("o", "open the folder of the files"),
     ("c", "copy the URL"),
@@ -371,7 +393,7 @@ const HELP: [(&str, &str); 9] = [
     ("?", "these words, and back"),
     ("━ ╍ ─", "of the file: here, on its way, still to come"),
     ("▲", "where a player reads"),
-    ("owes", "blocks of 16 KiB that were asked of a peer and have not come"),
+    ("owes", "blocks of 16 KiB asked of a peer and not come"),
 ];
 
 fn help(palette: Palette, area: Rect, buffer: &mut Buffer) {

@@ -169,6 +169,7 @@ mod tests {
             statistics,
             sources: vec!["DHT: 0 found, 12 nodes known".into(), "tracker t: refused".into()],
             ..View::default()
+            ..View::default()
         }
     }
 

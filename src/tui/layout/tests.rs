@@ -1,5 +1,5 @@
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -301,12 +301,13 @@ fn without_colors_there_is_none() {
 
 #[test]
 fn what_matters_is_there_before_what_is_nice() {
-    // Rank, rows at least, rows at most.
-    let sections = [(0, 1, 1), (20, 1, 1), (1, 2, 4), (15, 3, 40), (200, 0, u16::MAX)];
+    // A title, a gap, a sentence, a table, the rest.
+    let sections = [(0, 1, 1, 1), (20, 0, 1, 1), (1, 2, 4, 4), (15, 3, 7, 40), (200, 0, 0, u16::MAX)];
     assert_eq!(fit(&sections, 0), [0, 0, 0, 0, 0]);
     assert_eq!(fit(&sections, 2), [1, 1, 0, 0, 0]);
     assert_eq!(fit(&sections, 3), [1, 0, 2, 0, 0]);
-    assert_eq!(fit(&sections, 6), [1, 0, 2, 3, 0]);
+    assert_eq!(fit(&sections, 7), [1, 0, 3, 3, 0]);
+    assert_eq!(fit(&sections, 12), [1, 0, 4, 7, 0]);
     assert_eq!(fit(&sections, 20), [1, 1, 4, 14, 0]);
     assert_eq!(fit(&sections, 60), [1, 1, 4, 40, 14]);
 }
