@@ -10,6 +10,8 @@ mod report;
 mod scratch;
 mod session;
 mod watch;
+#[allow(dead_code, reason = "shown by the screen, once it has a place for it")]
+mod why;
 
 use std::io::Write;
 

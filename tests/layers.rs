@@ -49,7 +49,26 @@ const TABLE: &[(&str, &[&str])] = &[
     ("demo", &["lock", "net", "units"]),
     // What puts the parts together.
     ("cli", &["units"]),
-    ("app", &["cli", "demo", "http", "lock", "net", "player", "read", "source", "torrent", "tui", "units"]),
+    (
+        "app",
+        &[
+            "cli",
+            "demo",
+            "forecast",
+            "http",
+            "lock",
+            "media",
+            "net",
+            "player",
+            "read",
+            "source",
+            "subtitles",
+            "swarm",
+            "torrent",
+            "tui",
+            "units",
+        ],
+    ),
 ];
 
 /// No socket, no disk, no clock, no runtime, no chance of its own.
