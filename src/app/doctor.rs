@@ -147,7 +147,7 @@ fn findings(
             .as_ref()
             .map_or("it streams".to_owned(), |forecast| format!("it streams; {forecast}")),
         _ => whereabouts
-            .and_then(|whereabouts| why::sentence(whereabouts, numbers))
+            .and_then(|whereabouts| why::why(whereabouts, numbers, false))
             .unwrap_or("nothing came in this time".to_owned()),
     };
     Findings {

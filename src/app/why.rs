@@ -1,4 +1,4 @@
-//! "Why am I waiting": one sentence with its causes and numbers, from what the swarm has kept. Pure.
+//! Why one is waiting, in one sentence with numbers. Pure.
 
 use std::collections::BTreeMap;
 
@@ -6,308 +6,244 @@ use crate::read::Statistics;
 use crate::swarm::Ending;
 use crate::swarm::discovery::{Doing, Failure, Outcome, SourceReport, Whom};
 use crate::torrent::{Phase, Whereabouts};
-use crate::units::ByteSize;
+use crate::units::ByteRate;
 
-/// Why nothing plays, though somebody waits. `None` if there is nothing to be said (it has failed, or is closed).
-pub(super) fn sentence(whereabouts: &Whereabouts, numbers: &Statistics) -> Option<String> {
-    match &whereabouts.phase {
-        Phase::Failed(_) | Phase::Closed => return None,
-        Phase::Metadata | Phase::Streaming => {}
-    }
+/// The sentence, without a full stop; `None` if there is nothing to wait for. What hides the rest comes first: a torrent that
+/// cannot be opened, a disk that refuses, a pause; then what the swarm lacks, from its beginning: sources, peers, their
+/// consent, their pieces, their speed.
+pub(super) fn why(whereabouts: &Whereabouts, statistics: &Statistics, is_paused: bool) -> Option<String> {
+    let is_metadata = match &whereabouts.phase {
+        Phase::Closed => return None,
+        Phase::Failed(why) => return Some(format!("the torrent cannot be opened: {why}")),
+        Phase::Metadata => true,
+        Phase::Streaming => false,
+    };
     if let Some(trouble) = &whereabouts.trouble {
-        return Some(trouble.clone());
+        return Some(format!("the disk refuses to keep what comes: {trouble}"));
     }
-    let asks_metadata = whereabouts.phase == Phase::Metadata;
-    let found = found(&whereabouts.sources);
-    let peers = peers(whereabouts, numbers, asks_metadata);
-    let is_sought = !whereabouts.sources.is_empty();
-    Some(match (found.is_empty(), peers.is_empty()) {
-        (true, true) if is_sought => "looking for peers".to_owned(),
-        (true, true) => {
-            "nobody is there to be asked: add --trackers or --peer, or leave the DHT on".to_owned()
-        }
-        (false, true) => found.join(", "),
-        (true, false) => peers.join(", "),
-        // Who has been found matters only while those who were have not brought anybody who sends.
-        (false, false) if numbers.unchoking > 0 => peers.join(", "),
-        (false, false) => format!("{}: {}", found.join(", "), peers.join(", ")),
+    if is_paused {
+        return Some("it is paused: nothing is asked for".to_owned());
+    }
+    let connected = whereabouts.counts.connected;
+    if is_metadata {
+        return Some(match connected {
+            0 => format!(
+                "the list of files has to come from a peer, and there is none: {}",
+                account(whereabouts)
+            ),
+            _ => format!("the list of files is being fetched from {}", peers(connected)),
+        });
+    }
+    let unchoking = statistics.unchoking.min(connected);
+    let have_nothing = whereabouts.peers.iter().filter(|peer| peer.have == 0).count();
+    Some(if connected == 0 || unchoking == 0 && have_nothing < connected {
+        account(whereabouts)
+    } else if have_nothing == connected {
+        format!(
+            "{}, and {} a piece yet",
+            are_connected(connected),
+            if connected == 1 { "it does not have" } else { "none has" }
+        )
+    } else if statistics.download_rate == 0 {
+        let of_them = if connected == 1 {
+            "the one peer lets".to_owned()
+        } else {
+            format!("{unchoking} of {connected} peers let")
+        };
+        format!("{of_them} us ask, and what is needed now has not come: they may lack that piece, or be slow")
+    } else {
+        let rate = ByteRate::new(statistics.download_rate as f64);
+        format!("{} {rate}, and the piece that is needed now is still on its way", bring(unchoking))
     })
 }
 
-/// What those who name peers have said.
-fn found(sources: &[SourceReport]) -> Vec<String> {
-    let mut told = Vec::new();
-    let mut trackers = BTreeMap::<&str, Vec<&SourceReport>>::new();
-    for report in sources {
-        if let Whom::Tracker { url, .. } = &report.whom {
-            trackers.entry(url).or_default().push(report);
+/// Where peers were looked for, and what became of those that were found.
+fn account(whereabouts: &Whereabouts) -> String {
+    let (failed, gave) = sources(&whereabouts.sources);
+    let fates = fates(whereabouts);
+    let has_given = !gave.is_empty();
+    let asked: Vec<String> = failed.into_iter().chain(gave).collect();
+    match (asked.is_empty(), fates.is_empty()) {
+        (true, true) => {
+            "there is nobody to ask for peers: no tracker, and neither the DHT nor the local network"
+                .to_owned()
         }
+        (true, false) => format!("of the peers that are known {}", fates.join(", ")),
+        (false, true) => asked.join(", "),
+        (false, false) if has_given => format!("{}: {}", asked.join(", "), fates.join(", ")),
+        (false, false) => format!("{}; of the peers that are known {}", asked.join(", "), fates.join(", ")),
     }
-    // A tracker is asked in two families of addresses: one answer is an answer.
-    let mut states = BTreeMap::<State, usize>::new();
-    for families in trackers.values() {
-        let state = families.iter().map(|report| state(report)).min().unwrap_or(State::Asked);
-        *states.entry(state).or_default() += 1;
-    }
-    let total = trackers.len();
-    let named: usize = trackers.values().flatten().map(|report| report.found).max().unwrap_or(0);
-    for (state, count) in &states {
-        told.push(state.told(*count, total, named));
-    }
-    for report in sources {
-        match report.whom {
-            Whom::Dht => told.push(dht(report)),
-            Whom::Lsd if report.found > 0 => {
-                told.push(format!("the local network gave {}", counted(report.found, "peer")))
-            }
-            Whom::Lsd | Whom::Tracker { .. } => {}
-        }
-    }
-    told.retain(|words| !words.is_empty());
-    told
 }
 
-/// How it stands with a tracker; the best first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum State {
+/// Those that named nobody, and those that did.
+fn sources(reports: &[SourceReport]) -> (Vec<String>, Vec<String>) {
+    let (mut failed, mut gave) = trackers(reports);
+    for report in reports {
+        let name = match report.whom {
+            Whom::Tracker { .. } => continue,
+            Whom::Dht => "the DHT",
+            Whom::Lsd => "the local network",
+        };
+        if report.found > 0 {
+            gave.push(format!("{name} gave {}", peers(report.found)));
+        } else if !matches!(report.doing, Doing::Off(_)) && report.whom == Whom::Dht {
+            // That the local network is silent is the rule, and no news.
+            failed.push(match report.nodes {
+                Some(1..) => format!("{name} knows nobody so far"),
+                _ => format!("{name} is still being joined"),
+            });
+        }
+    }
+    (failed, gave)
+}
+
+/// What has come of asking one tracker, over all of its addresses.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Tracker {
+    /// It has answered once, and so all else about it is no reason.
     Answered,
-    AnsweredNobody,
     Asked,
     TimedOut,
     Refused,
     Unknown,
-    Failed,
+    Unreachable,
+    SaidNo,
+    Nonsense,
 }
 
-fn state(report: &SourceReport) -> State {
-    if report.found > 0 {
-        return State::Answered;
-    }
-    match &report.last {
-        None => State::Asked,
-        Some((Outcome::Answered { .. }, _)) => State::AnsweredNobody,
-        Some((Outcome::Failed(failure), _)) => match failure {
-            Failure::Timeout => State::TimedOut,
-            Failure::Refused => State::Refused,
-            Failure::DnsFailed => State::Unknown,
-            _ => State::Failed,
-        },
-    }
-}
-
-impl State {
-    fn told(self, count: usize, total: usize, named: usize) -> String {
-        let those = match (count, total) {
-            (1, 1) => "the tracker".to_owned(),
-            (count, total) if count == total => format!("all {total} trackers"),
-            (count, total) => format!("{count} of {total} trackers"),
+fn trackers(reports: &[SourceReport]) -> (Vec<String>, Vec<String>) {
+    let mut each: BTreeMap<&str, (Tracker, usize)> = BTreeMap::new();
+    for report in reports {
+        let Whom::Tracker { url, .. } = &report.whom else { continue };
+        let state = match (&report.last, report.doing) {
+            _ if report.answered > 0 => Tracker::Answered,
+            (Some((Outcome::Failed(failure), _)), _) => state_of(failure),
+            (_, Doing::Asking) => Tracker::Asked,
+            _ => continue,
         };
-        match self {
-            State::Answered => format!("{those} gave up to {}", counted(named, "peer")),
-            State::AnsweredNobody => format!("{those} know nobody"),
-            State::Asked => format!("{those} {} being asked", if count == 1 { "is" } else { "are" }),
-            State::TimedOut => format!("{those} timed out"),
-            State::Refused => format!("{those} refused"),
-            State::Unknown => format!("{those} cannot be looked up"),
-            State::Failed => format!("{those} failed"),
+        let entry = each.entry(url).or_insert((state, 0));
+        *entry = (entry.0.min(state), entry.1.max(report.found));
+    }
+    let total = each.len();
+    let mut states: BTreeMap<Tracker, usize> = BTreeMap::new();
+    for (state, _) in each.values() {
+        *states.entry(*state).or_default() += 1;
+    }
+    let found: usize = each.values().map(|(_, found)| found).sum();
+    let mut failed = Vec::new();
+    let mut gave = Vec::new();
+    // The most frequent first.
+    let mut states: Vec<(Tracker, usize)> = states.into_iter().collect();
+    states.sort_by_key(|&(state, count)| (std::cmp::Reverse(count), state));
+    for (state, count) in states {
+        let is_one = count == 1;
+        let what = match state {
+            Tracker::Answered if found > 0 => {
+                gave.push(format!("{} gave {}", the_trackers(count, total), peers(found)));
+                continue;
+            }
+            Tracker::Answered => {
+                if is_one {
+                    "knows nobody"
+                } else {
+                    "know nobody"
+                }
+            }
+            Tracker::Asked => {
+                if is_one {
+                    "is being asked"
+                } else {
+                    "are being asked"
+                }
+            }
+            Tracker::TimedOut => "timed out",
+            Tracker::Refused => "refused the connection",
+            Tracker::Unknown => "could not be looked up",
+            Tracker::Unreachable => "could not be reached",
+            Tracker::SaidNo => "said no",
+            Tracker::Nonsense => "answered with nonsense",
+        };
+        failed.push(format!("{} {what}", the_trackers(count, total)));
+    }
+    (failed, gave)
+}
+
+fn state_of(failure: &Failure) -> Tracker {
+    match failure {
+        Failure::Timeout => Tracker::TimedOut,
+        Failure::Refused => Tracker::Refused,
+        Failure::DnsFailed => Tracker::Unknown,
+        Failure::Said { .. } | Failure::HttpStatus(_) => Tracker::SaidNo,
+        Failure::BadReply(_) => Tracker::Nonsense,
+        Failure::NoAddress(_)
+        | Failure::Near { .. }
+        | Failure::LeadsNear { .. }
+        | Failure::Unreachable(_)
+        | Failure::BadUrl(_)
+        | Failure::Unsupported(_) => Tracker::Unreachable,
+    }
+}
+
+fn the_trackers(count: usize, total: usize) -> String {
+    match (count, total) {
+        (_, 1) => "the tracker".to_owned(),
+        (count, total) if count == total => format!("all {total} trackers"),
+        (count, total) => format!("{count} of {total} trackers"),
+    }
+}
+
+/// What became of peers: how the last dial or connection of each ended, which are under way, and who is there.
+fn fates(whereabouts: &Whereabouts) -> Vec<String> {
+    let mut ended: BTreeMap<usize, (usize, &str)> = BTreeMap::new();
+    for (ending, &times) in &whereabouts.failed {
+        if let Some((place, what)) = fate(ending) {
+            ended.entry(place).or_insert((0, what)).0 += times;
         }
     }
+    let mut told: Vec<(usize, String)> =
+        ended.into_values().map(|(times, what)| (times, format!("{times} {what}"))).collect();
+    told.sort_by_key(|(times, _)| std::cmp::Reverse(*times));
+    let counts = &whereabouts.counts;
+    let trying = (counts.dialling > 0).then(|| {
+        let is = if counts.dialling == 1 { "is" } else { "are" };
+        format!("{} {is} being tried", counts.dialling)
+    });
+    let there = (counts.connected > 0).then(|| {
+        let choke = if counts.connected == 1 { "chokes" } else { "choke" };
+        format!("{} connected and {choke} us", counts.connected)
+    });
+    told.into_iter().map(|(_, told)| told).chain(trying).chain(there).collect()
 }
 
-fn dht(report: &SourceReport) -> String {
-    match (report.found, report.nodes) {
-        (0, _) if matches!(report.doing, Doing::Off(_)) => String::new(),
-        (0, None | Some(0)) => "the DHT has not answered".to_owned(),
-        (0, Some(nodes)) => format!("the DHT has found nobody yet ({})", counted(nodes, "node")),
-        (found, _) => format!("the DHT gave {}", counted(found, "peer")),
+/// In words that fit any number; `None` for what is no reason to wait. Endings of the same number are one.
+fn fate(ending: &Ending) -> Option<(usize, &'static str)> {
+    match ending {
+        Ending::Refused => Some((0, "refused")),
+        Ending::ConnectTimeout => Some((1, "did not answer")),
+        Ending::ClosedBeforeHandshake => Some((2, "closed at once")),
+        Ending::Unreachable => Some((3, "could not be reached")),
+        Ending::HandshakeTimeout => Some((4, "did not say hello")),
+        Ending::NotBitTorrent => Some((5, "spoke no BitTorrent that we know")),
+        Ending::WrongInfoHash => Some((6, "had another torrent")),
+        Ending::ClosedAfterHandshake => Some((7, "left")),
+        Ending::Idle => Some((8, "fell silent")),
+        Ending::Misbehaved(_) | Ending::Banned => Some((9, "misbehaved")),
+        Ending::Dropped | Ending::Replaced => Some((10, "were of no use")),
+        _ => None,
     }
 }
 
-/// What became of peers, whoever named them.
-fn peers(whereabouts: &Whereabouts, numbers: &Statistics, asks_metadata: bool) -> Vec<String> {
-    let mut failed = BTreeMap::<&'static str, usize>::new();
-    for (ending, count) in &whereabouts.failed {
-        if let Some(words) = of_ending(*ending) {
-            *failed.entry(words).or_default() += count;
-        }
-    }
-    let mut failed: Vec<(&str, usize)> = failed.into_iter().collect();
-    failed.sort_by_key(|&(words, count)| (std::cmp::Reverse(count), words));
-    let mut told: Vec<String> = failed.into_iter().map(|(words, count)| format!("{count} {words}")).collect();
-    let dialling = whereabouts.counts.dialling;
-    if dialling > 0 {
-        told.push(format!("{dialling} {} being dialled", if dialling == 1 { "is" } else { "are" }));
-    }
-    let connected = whereabouts.peers.len();
-    let choking = whereabouts.peers.iter().filter(|peer| peer.choking).count();
-    let empty = whereabouts.peers.iter().filter(|peer| !peer.choking && peer.have == 0).count();
-    if asks_metadata {
-        if connected > 0 {
-            told.push(format!("{connected} connected and asked what the torrent holds"));
-        }
-        return told;
-    }
-    if choking > 0 {
-        told.push(format!("{choking} connected and {} us", if choking == 1 { "chokes" } else { "choke" }));
-    }
-    if empty > 0 {
-        told.push(format!("{empty} connected and {} nothing yet", if empty == 1 { "has" } else { "have" }));
-    }
-    let sending = connected - choking - empty;
-    if sending > 0 {
-        told.push(match numbers.download_rate {
-            0 => format!("{sending} unchoked us and {} asked", if sending == 1 { "is" } else { "are" }),
-            rate => format!("{sending} {} {}/s", if sending == 1 { "sends" } else { "send" }, ByteSize(rate)),
-        });
-    }
-    told
+fn peers(count: usize) -> String {
+    if count == 1 { "1 peer".to_owned() } else { format!("{count} peers") }
 }
 
-/// A verb for each class of failure; `None` for what is nobody's fault.
-fn of_ending(ending: Ending) -> Option<&'static str> {
-    Some(match ending {
-        Ending::Refused => "refused",
-        Ending::ConnectTimeout => "did not answer",
-        Ending::Unreachable => "cannot be reached",
-        Ending::ClosedBeforeHandshake => "closed at once",
-        Ending::HandshakeTimeout => "said nothing",
-        Ending::NotBitTorrent => "speak only encrypted, or no BitTorrent",
-        Ending::WrongInfoHash => "have another torrent",
-        Ending::ClosedAfterHandshake => "closed the connection",
-        Ending::Idle => "fell silent",
-        Ending::Misbehaved(_) => "misbehaved",
-        Ending::Banned => "lied and were banned",
-        Ending::Dropped | Ending::Replaced => "were of no use",
-        Ending::Private => "are not the tracker's",
-        Ending::Crowded | Ending::Oneself | Ending::Duplicate | Ending::Closed => return None,
-    })
+fn are_connected(count: usize) -> String {
+    if count == 1 { "1 peer is connected".to_owned() } else { format!("{count} peers are connected") }
 }
 
-fn counted(n: usize, what: &str) -> String {
-    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
+fn bring(count: usize) -> String {
+    if count <= 1 { "1 peer brings".to_owned() } else { format!("{count} peers bring") }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use crate::net::Family;
-    use crate::scheduler::PeerId;
-    use crate::swarm::{Origin, PeerReport, SwarmCounts};
-
-    fn source(whom: Whom, last: Option<Outcome>, found: usize) -> SourceReport {
-        SourceReport {
-            whom,
-            doing: Doing::Listening,
-            asked: 1,
-            answered: 0,
-            found,
-            last: last.map(|outcome| (outcome, Duration::ZERO)),
-            nodes: None,
-        }
-    }
-
-    fn tracker(name: &str, last: Option<Outcome>) -> SourceReport {
-        source(Whom::Tracker { url: format!("udp://{name}:1"), family: Some(Family::V4) }, last, 0)
-    }
-
-    fn peer(choking: bool, have: u32) -> PeerReport {
-        PeerReport {
-            peer: PeerId(1),
-            address: ([127, 0, 0, 1], 1).into(),
-            origin: Origin::Tracker,
-            client: None,
-            since: Duration::ZERO,
-            have,
-            choking,
-            interested: false,
-            downloaded: 0,
-            uploaded: 0,
-            rate: 0,
-            latency: None,
-            in_flight: 0,
-            incoming: false,
-        }
-    }
-
-    fn nothing() -> Whereabouts {
-        Whereabouts {
-            phase: Phase::Streaming,
-            sources: Vec::new(),
-            counts: SwarmCounts::default(),
-            failed: BTreeMap::new(),
-            peers: Vec::new(),
-            trouble: None,
-        }
-    }
-
-    fn told(whereabouts: &Whereabouts) -> String {
-        sentence(whereabouts, &Statistics::default()).expect("a sentence")
-    }
-
-    #[test]
-    fn each_cause_with_its_number_the_most_frequent_first() {
-        let timeout = || Some(Outcome::Failed(Failure::Timeout));
-        let answered = Some(Outcome::Answered { peers: 0, seeders: None, leechers: None, warning: None });
-        let whereabouts = Whereabouts {
-            sources: vec![
-                tracker("a", timeout()),
-                tracker("b", timeout()),
-                tracker("c", timeout()),
-                tracker("d", answered),
-                source(Whom::Dht, None, 41),
-                source(Whom::Lsd, None, 0),
-            ],
-            failed: [(Ending::Refused, 22), (Ending::ConnectTimeout, 12), (Ending::ClosedBeforeHandshake, 5)]
-                .into(),
-            peers: vec![peer(true, 9), peer(true, 9)],
-            ..nothing()
-        };
-        assert_eq!(
-            told(&whereabouts),
-            "1 of 4 trackers know nobody, 3 of 4 trackers timed out, the DHT gave 41 peers: \
-             22 refused, 12 did not answer, 5 closed at once, 2 connected and choke us"
-        );
-    }
-
-    #[test]
-    fn a_tracker_that_answers_in_one_family_has_answered() {
-        let six = SourceReport {
-            whom: Whom::Tracker { url: "udp://a:1".into(), family: Some(Family::V6) },
-            ..tracker("a", Some(Outcome::Failed(Failure::Timeout)))
-        };
-        let four = SourceReport { found: 3, ..tracker("a", None) };
-        assert_eq!(
-            told(&Whereabouts { sources: vec![six, four], ..nothing() }),
-            "the tracker gave up to 3 peers"
-        );
-    }
-
-    #[test]
-    fn who_has_nobody_to_ask_is_told_what_to_do() {
-        assert!(told(&nothing()).contains("--trackers or --peer"));
-    }
-
-    #[test]
-    fn while_the_metadata_comes_and_when_the_disk_is_full_that_is_the_cause() {
-        let asking = Whereabouts { phase: Phase::Metadata, peers: vec![peer(true, 0)], ..nothing() };
-        assert_eq!(told(&asking), "1 connected and asked what the torrent holds");
-        let full = Whereabouts { trouble: Some("the disk is full".into()), ..asking };
-        assert_eq!(told(&full), "the disk is full");
-        let failed = Whereabouts { phase: Phase::Failed("no".into()), ..nothing() };
-        assert_eq!(sentence(&failed, &Statistics::default()), None);
-    }
-
-    #[test]
-    fn once_somebody_sends_who_was_asked_before_is_of_no_interest() {
-        let whereabouts = Whereabouts {
-            sources: vec![tracker("a", Some(Outcome::Failed(Failure::Refused)))],
-            peers: vec![peer(false, 3), peer(false, 0), peer(true, 3)],
-            ..nothing()
-        };
-        let numbers = Statistics { unchoking: 2, download_rate: 50_000, ..Statistics::default() };
-        let told = sentence(&whereabouts, &numbers).expect("a sentence");
-        assert_eq!(told, "1 connected and chokes us, 1 connected and has nothing yet, 1 sends 50.0 kB/s");
-    }
-}
+mod tests;

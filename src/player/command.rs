@@ -49,12 +49,24 @@ fn arguments(kind: &Choice, launch: &Launch) -> Vec<OsString> {
         Choice::Potplayer => vec!["/new"],
         Choice::Command(_) | Choice::Open => Vec::new(),
     };
-    flags
-        .into_iter()
-        .map(OsString::from)
-        .chain(extra(kind, launch))
-        .chain(items(kind, launch, true))
-        .collect()
+    flags.into_iter().map(OsString::from).chain(told(kind, launch, true)).collect()
+}
+
+/// What the user wants the player to be told, and what is to be played. Of one item, the user's word comes after ours, so
+/// that it counts.
+fn told(kind: &Choice, launch: &Launch, with_titles: bool) -> Vec<OsString> {
+    let mut told = extra(kind, launch);
+    let mut items = items(kind, launch, with_titles);
+    let url_is_last = matches!(kind, Choice::Mpv | Choice::Mplayer | Choice::Smplayer);
+    if launch.more.is_empty() && url_is_last {
+        let url = items.pop();
+        items.append(&mut told);
+        items.extend(url);
+        items
+    } else {
+        told.append(&mut items);
+        told
+    }
 }
 
 /// What the user wants the player to be told, but for what is about an item and stands behind it.
@@ -79,9 +91,8 @@ fn typed(command: &str, launch: &Launch, environment: &Environment) -> Result<Co
         arguments.extend(launch.extra.iter().cloned());
         arguments.push(launch.url.clone().into());
     } else {
-        arguments.extend(extra(&kind, launch));
         // The user may have named the one film; what nobody but we know of needs names.
-        arguments.extend(items(&kind, launch, !launch.more.is_empty()));
+        arguments.extend(told(&kind, launch, !launch.more.is_empty()));
     }
     Ok(CommandLine { program: found, arguments })
 }
@@ -177,9 +188,9 @@ mod tests {
                     "--ontop",
                     "--really-quiet",
                     "--loop=no",
+                    "--force-media-title=A {film} 2",
                     "--fullscreen",
                     ":start-time=30",
-                    "--force-media-title=A {film} 2",
                     URL,
                 ],
             ),
@@ -191,10 +202,10 @@ mod tests {
                     "-ontop",
                     "-really-quiet",
                     "-noidx",
-                    "--fullscreen",
-                    ":start-time=30",
                     "-title",
                     "A {film} 2",
+                    "--fullscreen",
+                    ":start-time=30",
                     URL,
                 ],
             ),
@@ -205,10 +216,10 @@ mod tests {
                 &[
                     "-ontop",
                     "-close-at-end",
-                    "--fullscreen",
-                    ":start-time=30",
                     "-media-title",
                     "A {film} 2",
+                    "--fullscreen",
+                    ":start-time=30",
                     URL,
                 ],
             ),

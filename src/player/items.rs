@@ -57,7 +57,7 @@ pub(super) fn global_subtitles(kind: &Choice, subtitles: &[String]) -> Vec<Strin
         Choice::Vlc => {
             slaves(subtitles).map(|slaves| format!("--input-slave={slaves}")).into_iter().collect()
         }
-        Choice::Mpv => subtitles.iter().map(|subtitles| format!("--sub-file={subtitles}")).collect(),
+        Choice::Mpv => subtitles.iter().map(|place| format!("--sub-file={}", readable(place))).collect(),
         Choice::Mplayer => list(subtitles).map(|list| vec!["-sub".to_owned(), list]).unwrap_or_default(),
         Choice::Smplayer => one("-sub").unwrap_or_default(),
         Choice::Mpchc => {
@@ -129,6 +129,19 @@ fn mpv(item: &Item) -> impl Iterator<Item = String> {
     title.chain(global_subtitles(&Choice::Mpv, &item.subtitles))
 }
 
+/// mpv 0.35 shows the last part of a subtitles' URL as it stands, and escapes what has to be when it asks for it: so it is given
+/// that part as a viewer can read it, unless it has signs that mean something in a URL.
+fn readable(place: &str) -> String {
+    let Some((before, name)) = place.rsplit_once('/').filter(|_| place.contains("://")) else {
+        return place.to_owned();
+    };
+    let means_something = |c: char| c.is_control() || matches!(c, '%' | '?' | '#' | '/' | '\\');
+    match percent_encoding::percent_decode_str(name).decode_utf8() {
+        Ok(name) if !name.contains(means_something) => format!("{before}/{name}"),
+        _ => place.to_owned(),
+    }
+}
+
 fn mplayer(item: &Item) -> impl Iterator<Item = String> {
     let title = item.title.iter().flat_map(|title| ["-title".to_owned(), title.clone()]);
     title.chain(global_subtitles(&Choice::Mplayer, &item.subtitles))
@@ -186,12 +199,12 @@ mod tests {
                 "--{",
                 "--force-media-title=One",
                 "--sub-file=http://h/1/One.en.srt",
-                "--sub-file=http://h/2/a%2Cb.srt",
+                "--sub-file=http://h/2/a,b.srt",
                 ONE,
                 "--}",
                 "--{",
                 "--force-media-title={Two}",
-                "--sub-file=http://h/4/Two%20%C3%A9.srt",
+                "--sub-file=http://h/4/Two é.srt",
                 TWO,
                 "--}"
             ]
@@ -227,12 +240,22 @@ mod tests {
         let launch = Launch { more: Vec::new(), title: None, extra: Vec::new(), ..episodes() };
         assert_eq!(
             items(&Choice::Mpv, &launch, true),
-            ["--sub-file=http://h/1/One.en.srt", "--sub-file=http://h/2/a%2Cb.srt", ONE]
+            ["--sub-file=http://h/1/One.en.srt", "--sub-file=http://h/2/a,b.srt", ONE]
         );
         assert_eq!(
             items(&Choice::Mplayer, &launch, true),
             ["-sub", "http://h/1/One.en.srt,http://h/2/a%2Cb.srt", ONE]
         );
+    }
+
+    #[test]
+    fn mpv_is_given_names_that_a_viewer_can_read() {
+        assert_eq!(readable("http://h/1/a%20%C3%A9%5B1%5D.srt"), "http://h/1/a é[1].srt");
+        for kept in
+            ["http://h/1/100%25.srt", "http://h/1/a%2Fb.srt", "http://h/1/a%FF.srt", "/films/a%20b.srt"]
+        {
+            assert_eq!(readable(kept), kept);
+        }
     }
 
     #[cfg(unix)]
