@@ -76,10 +76,11 @@ fn tell(notes: &[String]) {
 }
 
 fn in_force(flags: &cli::Config, file: Option<&Path>) -> Result<Exit, Failure> {
-    let found = crate::config::in_force(file, &crate::config::Surroundings::here());
+    let surroundings = crate::config::Surroundings::here();
+    let found = crate::config::in_force(file, &surroundings);
     let found = found.map_err(|stop| anyhow::anyhow!("{stop}")).or_exit(Exit::Usage)?;
     tell(&found.notes);
-    print(|to| config::write(flags, &found, to))
+    print(|to| config::write(flags, &found, surroundings.home.as_deref(), to))
 }
 
 /// Has something written to standard output. A reader that goes away is a normal end.

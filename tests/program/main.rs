@@ -2,9 +2,12 @@
 
 #![allow(clippy::disallowed_methods, reason = "these sockets are other programs', not peerflix's")]
 
+mod config;
 mod crafted;
 mod ending;
 mod films;
+mod flags;
+mod help;
 mod inputs;
 #[path = "../shared/librqbit_seed.rs"]
 mod librqbit_seed;
