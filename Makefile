@@ -4,6 +4,7 @@ CARGO ?= cargo
 PREFIX ?= /usr/local
 DESTDIR ?=
 DATA ?=
+BINARY = target/release/peerflix
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check sim bench conformance install uninstall programs compiler
@@ -37,22 +38,27 @@ conformance: ## tests on real archives: make conformance DATA=FOLDER
 	@test -d '$(DATA)' || { echo 'there is no folder $(DATA)'; exit 2; }
 	@echo 'no part of peerflix reads external data yet: nothing to check in $(DATA)'
 
+SHARE = $(DESTDIR)$(PREFIX)/share
+MAN = $(SHARE)/man/man1/peerflix.1
+BASH = $(SHARE)/bash-completion/completions/peerflix
+ZSH = $(SHARE)/zsh/site-functions/_peerflix
+FISH = $(SHARE)/fish/vendor_completions.d/peerflix.fish
+# PowerShell looks nowhere by itself: its profile has to name this file (docs/configuration.md).
+POWERSHELL = $(SHARE)/peerflix/_peerflix.ps1
+
 install: compiler ## binary, man page and completions below PREFIX (default /usr/local)
 	$(CARGO) build --release --locked
-	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/share/man/man1' \
-	  '$(DESTDIR)$(PREFIX)/share/bash-completion/completions' '$(DESTDIR)$(PREFIX)/share/zsh/site-functions' \
-	  '$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d'
-	install -m 755 target/release/peerflix '$(DESTDIR)$(PREFIX)/bin/peerflix'
-	target/release/peerflix generate man > '$(DESTDIR)$(PREFIX)/share/man/man1/peerflix.1'
-	target/release/peerflix generate completions bash > '$(DESTDIR)$(PREFIX)/share/bash-completion/completions/peerflix'
-	target/release/peerflix generate completions zsh > '$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_peerflix'
-	target/release/peerflix generate completions fish > '$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/peerflix.fish'
+	install -d '$(DESTDIR)$(PREFIX)/bin' $(foreach file,$(MAN) $(BASH) $(ZSH) $(FISH) $(POWERSHELL),'$(dir $(file))')
+	install -m 755 '$(BINARY)' '$(DESTDIR)$(PREFIX)/bin/peerflix'
+	'$(BINARY)' generate man > '$(MAN)'
+	'$(BINARY)' completions bash > '$(BASH)'
+	'$(BINARY)' completions zsh > '$(ZSH)'
+	'$(BINARY)' completions fish > '$(FISH)'
+	'$(BINARY)' completions powershell > '$(POWERSHELL)'
 
 uninstall: ## what install has put there
-	rm -f '$(DESTDIR)$(PREFIX)/bin/peerflix' '$(DESTDIR)$(PREFIX)/share/man/man1/peerflix.1' \
-	  '$(DESTDIR)$(PREFIX)/share/bash-completion/completions/peerflix' \
-	  '$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_peerflix' \
-	  '$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/peerflix.fish'
+	rm -f '$(DESTDIR)$(PREFIX)/bin/peerflix' '$(MAN)' '$(BASH)' '$(ZSH)' '$(FISH)' '$(POWERSHELL)'
+	-rmdir '$(dir $(POWERSHELL))' 2>/dev/null
 
 # What Debian (or its kin) must have installed: a C compiler to build, players and other clients to test against.
 compiler:

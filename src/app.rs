@@ -37,9 +37,7 @@ const WORKERS: usize = 1;
 /// Does what the command line says. Errors have been told to standard error when this returns.
 pub fn run(cli: Cli) -> Exit {
     if !cli.watch.output.quiet && !cli.watch.output.json {
-        for note in &cli.notes {
-            let _ = writeln!(std::io::stderr().lock(), "peerflix: {note}");
-        }
+        tell(&cli.notes);
     }
     let done = match &cli.command {
         Some(Command::Generate(cli::Generate::Man)) => print(cli::generate::man),
@@ -83,10 +81,19 @@ fn sentence(error: &anyhow::Error) -> String {
     text
 }
 
+/// Notes that change nothing, to standard error.
+fn tell(notes: &[String]) {
+    for note in notes {
+        let _ = writeln!(std::io::stderr().lock(), "peerflix: {note}");
+    }
+}
+
 fn in_force(flags: &cli::Config, file: Option<&Path>) -> Result<Exit, Failure> {
-    let found = crate::config::in_force(file, &crate::config::Surroundings::here());
+    let surroundings = crate::config::Surroundings::here();
+    let found = crate::config::in_force(file, &surroundings);
     let found = found.map_err(|stop| anyhow::anyhow!("{stop}")).or_exit(Exit::Usage)?;
-    print(|to| config::write(flags, &found, to))
+    tell(&found.notes);
+    print(|to| config::write(flags, &found, surroundings.home.as_deref(), to))
 }
 
 /// Has something written to standard output. A reader that goes away is a normal end.

@@ -95,6 +95,8 @@ pub struct InForce {
     pub settings: Vec<Setting>,
     /// What was looked at; what stands first counts most.
     pub places: Vec<Place>,
+    /// What was found and has no effect, a sentence each.
+    pub notes: Vec<String>,
 }
 
 /// Reads a command line (with the program's name), and what is configured around it.
@@ -127,7 +129,7 @@ pub fn read_in(typed: impl IntoIterator<Item = OsString>, surroundings: &Surroun
     }
 
     let found = places::find(surroundings, cli.config.as_deref())?;
-    let (layers, told) = settings::read(found.layers, &grammar)?;
+    let (layers, told) = settings::read(found.layers, &grammar, surroundings.home.as_deref())?;
     notes.extend(told);
     let (command, matches) = innermost(&grammar, &matches);
     let here = options::of(command);
@@ -150,12 +152,12 @@ pub fn read_in(typed: impl IntoIterator<Item = OsString>, surroundings: &Surroun
 pub fn in_force(file: Option<&Path>, surroundings: &Surroundings) -> Result<InForce, Stop> {
     let grammar = options::grammar();
     let found = places::find(surroundings, file)?;
-    let (layers, _) = settings::read(found.layers, &grammar)?;
+    let (layers, notes) = settings::read(found.layers, &grammar, surroundings.home.as_deref())?;
     let known = options::settings(&grammar);
     let mut chosen: BTreeMap<String, Set> =
         settings::choose(&known, &layers).into_iter().map(|set| (set.key.clone(), set)).collect();
     let settings = known.iter().map(|option| Setting::of(option, chosen.remove(&option.key))).collect();
-    Ok(InForce { settings, places: found.places })
+    Ok(InForce { settings, places: found.places, notes })
 }
 
 fn parse(args: &[OsString], grammar: &Command) -> Result<(ArgMatches, Cli), Stop> {

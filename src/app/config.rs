@@ -1,7 +1,7 @@
 //! `peerflix config`: every option, what it is set to, and where.
 
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::cli::Config;
 use crate::config::{Fate, InForce, Origin, Place, Setting};
@@ -10,18 +10,23 @@ use crate::config::{Fate, InForce, Origin, Place, Setting};
 const COLUMN: usize = 42;
 
 /// Writes what is in force: as a config.toml that would set the same, or as JSON.
-pub(super) fn write(flags: &Config, in_force: &InForce, to: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write(
+    flags: &Config,
+    in_force: &InForce,
+    home: Option<&Path>,
+    to: &mut dyn Write,
+) -> io::Result<()> {
     match flags.json {
         true => writeln!(to, "{}", json(in_force)),
-        false => toml(in_force, to),
+        false => toml(in_force, home, to),
     }
 }
 
-fn toml(in_force: &InForce, to: &mut dyn Write) -> io::Result<()> {
+fn toml(in_force: &InForce, home: Option<&Path>, to: &mut dyn Write) -> io::Result<()> {
     writeln!(to, "# Looked at; what stands first counts most:")?;
     writeln!(to, "#   flags")?;
     for place in &in_force.places {
-        writeln!(to, "#   {:<50} {}", name(place), fate(place))?;
+        writeln!(to, "#   {:<50} {}", name(place, home), fate(place))?;
     }
     let mut heading = "";
     for setting in &in_force.settings {
@@ -29,17 +34,21 @@ fn toml(in_force: &InForce, to: &mut dyn Write) -> io::Result<()> {
             heading = &setting.heading;
             writeln!(to, "\n# {heading}")?;
         }
-        writeln!(to, "{}", line(setting))?;
+        writeln!(to, "{}", line(setting, home))?;
     }
     Ok(())
 }
 
 /// What is not set is a comment, so that all of it can be the beginning of a config.toml.
-fn line(setting: &Setting) -> String {
+fn line(setting: &Setting, home: Option<&Path>) -> String {
     match &setting.value {
         Some(value) => {
             let line = format!("{} = {value}", setting.key);
-            format!("{line:<COLUMN$} # {}", setting.origin)
+            let origin = match &setting.origin {
+                Origin::File { path, line } => Origin::File { path: short(path, home), line: *line },
+                origin => origin.clone(),
+            };
+            format!("{line:<COLUMN$} # {origin}")
         }
         None if setting.otherwise == "false" => format!("#{} = false", setting.key),
         None => {
@@ -49,8 +58,15 @@ fn line(setting: &Setting) -> String {
     }
 }
 
-fn name(place: &Place) -> String {
-    place.path.as_deref().map_or_else(|| "PEERFLIX_* in the environment".to_owned(), display)
+fn name(place: &Place, home: Option<&Path>) -> String {
+    let name = |path| display(&short(path, home));
+    place.path.as_deref().map_or_else(|| "PEERFLIX_* in the environment".to_owned(), name)
+}
+
+/// With `~` for the home folder.
+fn short(path: &Path, home: Option<&Path>) -> PathBuf {
+    let below = home.and_then(|home| path.strip_prefix(home).ok());
+    below.map_or_else(|| path.to_owned(), |below| Path::new("~").join(below))
 }
 
 fn display(path: &Path) -> String {

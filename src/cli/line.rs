@@ -290,7 +290,15 @@ impl Reading {
 
     fn old(&mut self, old: &Old, flag: &str, has_its_value: bool) -> Result<(), String> {
         match old.answer {
-            Answer::Instead(sentence) => Err(format!("there is no {flag} any more: {sentence}")),
+            Answer::Instead(sentence) if flag == "-o" => {
+                Err(format!("-o chose omxplayer once, and -o - is standard output now: {sentence}"))
+            }
+            Answer::Instead(sentence) if flag.starts_with("--") => {
+                Err(format!("there is no {flag} any more: {sentence}"))
+            }
+            Answer::Instead(sentence) => {
+                Err(format!("there is no {flag} (--{}) any more: {sentence}", old.name))
+            }
             Answer::Needless(sentence) => {
                 self.notes.push(sentence.to_owned());
                 // Its value goes with it, and never the torrent.

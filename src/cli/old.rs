@@ -38,7 +38,7 @@ pub(crate) const TABLE: &[Old] = &[
         Some('j'),
         false,
         Answer::Instead(
-            "this chose the sound of omxplayer, which is no longer made: use --mpv or --vlc, and choose there",
+            "it chose the sound of omxplayer, which is no longer made: use --mpv or --vlc, and choose there",
         ),
     ),
     old(
@@ -46,7 +46,7 @@ pub(crate) const TABLE: &[Old] = &[
         Some('s'),
         false,
         Answer::Instead(
-            "AirPlay is not spoken any more: serve the film to your network with --hostname, and open its URL on the \
+            "AirPlay is not spoken: serve the film to your network with --hostname, and open its URL on the \
              device, or cast it from a player (--vlc)",
         ),
     ),

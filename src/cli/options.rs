@@ -90,11 +90,14 @@ fn of_arg(command: &Command, arg: &Arg) -> Option<Opt> {
             arg.get_value_hint(),
             ValueHint::AnyPath | ValueHint::FilePath | ValueHint::DirPath
         ),
-        value_name: arg
-            .get_value_names()
-            .and_then(|names| names.first())
-            .map(ToString::to_string)
-            .unwrap_or_default(),
+        value_name: match kind {
+            Kind::Switch | Kind::Count => String::new(),
+            Kind::One | Kind::Many => arg
+                .get_value_names()
+                .and_then(|names| names.first())
+                .map(ToString::to_string)
+                .unwrap_or_default(),
+        },
         heading: arg.get_help_heading().unwrap_or("Options").to_owned(),
         help: arg.get_help().map(ToString::to_string).unwrap_or_default().replace('\n', " "),
         key,

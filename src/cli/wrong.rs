@@ -40,7 +40,7 @@ pub(crate) fn sentence(error: &Error, grammar: &Command, command: &Command) -> S
         (ErrorKind::MissingRequiredArgument, _) => {
             let missing = strings(error, ContextKind::InvalidArg);
             match missing.first().map(|name| plain(&first_word(name))).as_deref() {
-                Some("SHELL") => "which shell? bash, zsh, fish, or powershell".to_owned(),
+                Some("the shell") => "which shell? bash, zsh, fish, or powershell".to_owned(),
                 _ => format!("which torrent? Give {TORRENTS}"),
             }
         }
@@ -124,9 +124,12 @@ fn first_word(text: &str) -> String {
     text.split(['=', ' ']).next().unwrap_or(text).to_owned()
 }
 
-/// `SHELL` of `<SHELL>`.
+/// `the shell` of `<SHELL>`; a flag stays as it is.
 fn plain(name: &str) -> String {
-    name.trim_matches(['<', '>', '[', ']', '.']).to_owned()
+    match name.starts_with('-') {
+        true => name.to_owned(),
+        false => format!("the {}", name.trim_matches(['<', '>', '[', ']', '.']).to_lowercase()),
+    }
 }
 
 fn text(error: &Error, kind: ContextKind) -> Option<String> {

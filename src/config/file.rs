@@ -40,11 +40,14 @@ pub(super) struct Fault {
 
 pub(super) fn parse(text: &str, format: Format) -> Result<Vec<Line>, Fault> {
     let text = text.trim_start_matches('\u{feff}');
-    match format {
+    let mut lines = match format {
         Format::Toml => toml(text),
         Format::Old if text.trim_start().starts_with(['{', '/']) => json(text),
         Format::Old => ini(text),
-    }
+    }?;
+    // So that what is wrong first is told first.
+    lines.sort_by_key(|line| line.line);
+    Ok(lines)
 }
 
 fn toml(text: &str) -> Result<Vec<Line>, Fault> {
@@ -147,7 +150,12 @@ fn without_comment(value: &str) -> &str {
 }
 
 fn cannot_be_set(text: &str, key: &str) -> Fault {
-    Fault { line: number_of(text, key), why: format!("{key} is set to something that no option takes") }
+    Fault {
+        line: number_of(text, key),
+        why: format!(
+            "{key} is no option: they are set to a value or a list of values, and stand in no section"
+        ),
+    }
 }
 
 fn line_of(text: &str, key: &str, value: Raw) -> Line {
@@ -161,7 +169,7 @@ fn dashes(key: &str) -> String {
 /// The line that begins with this key, from 1. `None` if the key is written in some other way.
 fn number_of(text: &str, key: &str) -> Option<usize> {
     let is_its = |line: &str| {
-        let line = line.trim_start_matches([' ', '\t', '{', ',', '"', '\'']);
+        let line = line.trim_start_matches([' ', '\t', '{', '[', ',', '"', '\'']);
         line.strip_prefix(key).is_some_and(|rest| {
             let rest = rest.trim_start_matches(['"', '\'', ' ', '\t', '[', ']']);
             rest.is_empty() || rest.starts_with(['=', ':'])
@@ -248,7 +256,7 @@ mod tests {
         assert_eq!(fault("port = 9000\nvlc = tru\n", Format::Toml).line, Some(2));
         assert_eq!(fault("[swarm]\nport = 1\n", Format::Toml).why.split(' ').next(), Some("swarm"));
         assert_eq!(fault("{\n  \"port\": 9000,\n  oops\n}", Format::Old).line, Some(4));
-        assert!(fault("{\"a\": {\"b\": 1}}", Format::Old).why.contains("a is set to"));
+        assert!(fault("{\"a\": {\"b\": 1}}", Format::Old).why.contains("a is no option"));
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! Which variables and files there are, and what stands in them.
 
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::file::{self, Format};
@@ -182,10 +181,4 @@ fn is_ours(file: &std::fs::Metadata) -> bool {
 #[cfg(not(unix))]
 fn is_ours(_: &std::fs::Metadata) -> bool {
     true
-}
-
-/// `~/` at the beginning is the home folder: no shell has seen it.
-pub(super) fn at_home(value: &OsStr) -> Option<PathBuf> {
-    let rest = value.to_str()?.strip_prefix("~/")?;
-    Some(directories::BaseDirs::new()?.home_dir().join(rest))
 }

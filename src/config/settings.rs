@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Command, CommandFactory};
 
@@ -156,151 +156,173 @@ impl Setting {
 }
 
 /// Looks at all that was found: what cannot be is an error, or a note where it does no harm.
-pub(super) fn read(found: Vec<Found>, grammar: &Command) -> Result<(Vec<Layer>, Vec<String>), Stop> {
-    let known = options::settings(grammar);
-    let mut notes = Vec::new();
-    let layers = found.into_iter().map(|found| layer(found, &known, grammar, &mut notes));
-    Ok((layers.collect::<Result<_, _>>()?, notes))
+pub(super) fn read(
+    found: Vec<Found>,
+    grammar: &Command,
+    home: Option<&Path>,
+) -> Result<(Vec<Layer>, Vec<String>), Stop> {
+    let mut rules = Rules { known: options::settings(grammar), grammar, home, notes: Vec::new() };
+    let layers = found.iter().map(|found| rules.layer(found)).collect::<Result<_, _>>()?;
+    Ok((layers, rules.notes))
 }
 
-fn layer(found: Found, known: &[Opt], grammar: &Command, notes: &mut Vec<String>) -> Result<Layer, Stop> {
-    let mut layer = Layer::default();
-    for entry in &found.entries {
-        let Some((option, value)) = meant(entry, known) else {
-            unknown(entry, &found, known, notes)?;
-            continue;
-        };
-        if found.is_around && places::NOT_FROM_A_FOLDER.contains(&option.key.as_str()) {
-            notes.push(format!(
+/// What is set is held against them.
+struct Rules<'a> {
+    known: Vec<Opt>,
+    grammar: &'a Command,
+    home: Option<&'a Path>,
+    notes: Vec<String>,
+}
+
+impl Rules<'_> {
+    fn layer(&mut self, found: &Found) -> Result<Layer, Stop> {
+        let mut layer = Layer::default();
+        for entry in &found.entries {
+            let Some((option, value)) = self.meant(entry) else {
+                self.unknown(entry, found)?;
+                continue;
+            };
+            if found.is_around && places::NOT_FROM_A_FOLDER.contains(&option.key.as_str()) {
+                self.notes.push(format!(
                 "{}: {} is not taken from a file that lies in a folder; it belongs into your own configuration",
                 entry.origin, option.key
             ));
-            continue;
-        }
-        match check(entry, &option, value, grammar)? {
-            Some(value) => {
-                let (key, group) = (option.key.clone(), option.group.clone());
-                let taken = layer.sets.iter().find(|set| group.is_some() && set.group == group);
-                if let Some(other) = taken.filter(|other| other.key != key) {
-                    let (one, other) = (origin_and(&entry.origin, &key), &other.key);
-                    return Err(Stop::wrong(format!("{one} and {other} exclude each other: leave one out")));
+                continue;
+            }
+            match self.check(entry, &option, value)? {
+                Some(value) => {
+                    let (key, group) = (option.key.clone(), option.group.clone());
+                    let taken = layer.sets.iter().find(|set| group.is_some() && set.group == group);
+                    if let Some(other) = taken.filter(|other| other.key != key) {
+                        let (one, other) = (origin_and(&entry.origin, &key), &other.key);
+                        return Err(Stop::wrong(format!(
+                            "{one} and {other} exclude each other: leave one out"
+                        )));
+                    }
+                    layer.sets.retain(|set| set.key != key);
+                    layer.sets.push(Set { key, group, value, origin: entry.origin.clone() });
                 }
-                layer.sets.retain(|set| set.key != key);
-                layer.sets.push(Set { key, group, value, origin: entry.origin.clone() });
-            }
-            None => {
-                layer.unset.insert(option.key.clone());
+                None => {
+                    layer.unset.insert(option.key.clone());
+                }
             }
         }
+        Ok(layer)
     }
-    Ok(layer)
+
+    /// The option that a key names. `dht = false` is another way to say `no-dht = true`, and was once the only one.
+    fn meant(&self, entry: &Entry) -> Option<(Opt, Raw)> {
+        let find = |name: &str| self.known.iter().find(|option| option.is_called(name)).cloned();
+        if let Some(option) = find(&entry.key) {
+            return Some((option, entry.value.clone()));
+        }
+        let opposite = find(&format!("no-{}", entry.key)).or_else(|| find(entry.key.strip_prefix("no-")?))?;
+        let is_on = match &entry.value {
+            Raw::Truth(is_on) => *is_on,
+            Raw::Text(text) => truth(text.to_str()?)?,
+            Raw::List(_) => return None,
+        };
+        (opposite.kind == Kind::Switch).then_some((opposite, Raw::Truth(!is_on)))
+    }
+
+    /// A key that nothing is called.
+    fn unknown(&mut self, entry: &Entry, found: &Found) -> Result<(), Stop> {
+        let key = &entry.key;
+        let is_off = match &entry.value {
+            Raw::Truth(is_on) => !is_on,
+            Raw::Text(text) => text.to_str().and_then(truth) == Some(false),
+            Raw::List(_) => false,
+        };
+        if let Some(old) = old::named(key) {
+            let (Answer::Instead(sentence) | Answer::Needless(sentence)) = old.answer;
+            if !is_off {
+                self.notes.push(format!("{}: {sentence}", origin_and(&entry.origin, key)));
+            }
+            return Ok(());
+        }
+        let meant = nearest(key, self.known.iter().map(|option| option.key.as_str()));
+        let sentence = |meant: String| match &entry.origin {
+            Origin::Variable(name) => format!("the variable {name} sets no option{meant}"),
+            origin => format!("{origin}: there is no option {key}{meant}"),
+        };
+        match meant {
+            // Whoever sets other variables of this prefix may know why.
+            None if found.is_environment => Ok(()),
+            Some(meant) if found.is_environment => {
+                let variable = format!("PEERFLIX_{}", meant.to_ascii_uppercase().replace('-', "_"));
+                Err(Stop::wrong(sentence(format!(": did you mean {variable}?"))))
+            }
+            // It was ignored for years.
+            meant if found.is_old => {
+                let meant = meant.map(|meant| format!(": did you mean {meant}?")).unwrap_or_default();
+                self.notes.push(sentence(meant));
+                Ok(())
+            }
+            Some(meant) => Err(Stop::wrong(sentence(format!(": did you mean {meant}?")))),
+            None => Err(Stop::wrong(sentence("; `peerflix config` shows all that there are".to_owned()))),
+        }
+    }
+
+    /// The value that an option is set to; `None`: it is unset.
+    fn check(&self, entry: &Entry, option: &Opt, value: Raw) -> Result<Option<Value>, Stop> {
+        let what = || origin_and(&entry.origin, &option.key);
+        let is_switch = matches!(option.kind, Kind::Switch | Kind::Count);
+        let value = match value {
+            Raw::Truth(true) if is_switch => Value::Times(1),
+            Raw::Truth(false) if is_switch => return Ok(None),
+            Raw::Text(text) if is_switch => {
+                let text = text.to_string_lossy();
+                match (truth(&text), text.parse::<u8>()) {
+                    (_, Ok(0)) | (Some(false), _) => return Ok(None),
+                    (_, Ok(times)) if option.kind == Kind::Count => Value::Times(times),
+                    (Some(true), _) => Value::Times(1),
+                    _ => {
+                        return Err(Stop::wrong(format!("{} cannot be {text}: it is true or false", what())));
+                    }
+                }
+            }
+            Raw::List(_) if is_switch => {
+                return Err(Stop::wrong(format!("{} cannot be a list: it is true or false", what())));
+            }
+            Raw::List(texts) if option.kind == Kind::One && texts.len() != 1 => {
+                return Err(Stop::wrong(format!("{} cannot be a list: it is one value", what())));
+            }
+            Raw::List(texts) if texts.is_empty() => return Ok(None),
+            Raw::List(texts) => Value::Texts(texts.into_iter().map(OsString::from).collect()),
+            // As if nobody had set it; but no uploads is a number of uploads.
+            Raw::Truth(false) if option.key != "uploads" => return Ok(None),
+            Raw::Truth(is_on) => Value::Texts(vec![is_on.to_string().into()]),
+            Raw::Text(text) if text.is_empty() => return Ok(None),
+            Raw::Text(text) => Value::Texts(vec![text]),
+        };
+        let value = match value {
+            Value::Texts(texts) if option.is_path => {
+                let at_home = |text: OsString| at_home(&text, self.home).map_or(text, OsString::from);
+                Value::Texts(texts.into_iter().map(at_home).collect())
+            }
+            value => value,
+        };
+        if let Value::Texts(texts) = &value {
+            for text in texts {
+                // The flag's own rules are the rules.
+                let args = ["peerflix".into(), "x".into(), flag(&option.key, text)];
+                if let Err(error) = Cli::command().try_get_matches_from(args) {
+                    let sentence = wrong::sentence(&error, self.grammar, self.grammar);
+                    let sentence = sentence.strip_prefix("--").unwrap_or(&sentence);
+                    return Err(Stop::wrong(match &entry.origin {
+                        Origin::Variable(name) => format!("the variable {name}: {sentence}"),
+                        origin => format!("{origin}: {sentence}"),
+                    }));
+                }
+            }
+        }
+        Ok(Some(value))
+    }
 }
 
-/// The option that a key names. `dht = false` is another way to say `no-dht = true`, and was once the only one.
-fn meant(entry: &Entry, known: &[Opt]) -> Option<(Opt, Raw)> {
-    let find = |name: &str| known.iter().find(|option| option.is_called(name)).cloned();
-    if let Some(option) = find(&entry.key) {
-        return Some((option, entry.value.clone()));
-    }
-    let opposite = find(&format!("no-{}", entry.key)).or_else(|| find(entry.key.strip_prefix("no-")?))?;
-    let is_on = match &entry.value {
-        Raw::Truth(is_on) => *is_on,
-        Raw::Text(text) => truth(text.to_str()?)?,
-        Raw::List(_) => return None,
-    };
-    (opposite.kind == Kind::Switch).then_some((opposite, Raw::Truth(!is_on)))
-}
-
-/// A key that nothing is called.
-fn unknown(entry: &Entry, found: &Found, known: &[Opt], notes: &mut Vec<String>) -> Result<(), Stop> {
-    let key = &entry.key;
-    let is_off = match &entry.value {
-        Raw::Truth(is_on) => !is_on,
-        Raw::Text(text) => text.to_str().and_then(truth) == Some(false),
-        Raw::List(_) => false,
-    };
-    if let Some(old) = old::named(key) {
-        let (Answer::Instead(sentence) | Answer::Needless(sentence)) = old.answer;
-        if !is_off {
-            notes.push(format!("{}: {sentence}", origin_and(&entry.origin, key)));
-        }
-        return Ok(());
-    }
-    let meant = nearest(key, known.iter().map(|option| option.key.as_str()));
-    let sentence = |meant: String| match &entry.origin {
-        Origin::Variable(name) => format!("the variable {name} sets no option{meant}"),
-        origin => format!("{origin}: there is no option {key}{meant}"),
-    };
-    match meant {
-        // Whoever sets other variables of this prefix may know why.
-        None if found.is_environment => Ok(()),
-        Some(meant) if found.is_environment => {
-            let variable = format!("PEERFLIX_{}", meant.to_ascii_uppercase().replace('-', "_"));
-            Err(Stop::wrong(sentence(format!(": did you mean {variable}?"))))
-        }
-        // It was ignored for years.
-        meant if found.is_old => {
-            let meant = meant.map(|meant| format!(": did you mean {meant}?")).unwrap_or_default();
-            notes.push(sentence(meant));
-            Ok(())
-        }
-        Some(meant) => Err(Stop::wrong(sentence(format!(": did you mean {meant}?")))),
-        None => Err(Stop::wrong(sentence("; `peerflix config` shows all that there are".to_owned()))),
-    }
-}
-
-/// The value that an option is set to; `None`: it is unset.
-fn check(entry: &Entry, option: &Opt, value: Raw, grammar: &Command) -> Result<Option<Value>, Stop> {
-    let what = || origin_and(&entry.origin, &option.key);
-    let is_switch = matches!(option.kind, Kind::Switch | Kind::Count);
-    let value = match value {
-        Raw::Truth(true) if is_switch => Value::Times(1),
-        Raw::Truth(false) if is_switch => return Ok(None),
-        Raw::Text(text) if is_switch => {
-            let text = text.to_string_lossy();
-            match (truth(&text), text.parse::<u8>()) {
-                (_, Ok(0)) | (Some(false), _) => return Ok(None),
-                (_, Ok(times)) if option.kind == Kind::Count => Value::Times(times),
-                (Some(true), _) => Value::Times(1),
-                _ => return Err(Stop::wrong(format!("{} cannot be {text}: it is true or false", what()))),
-            }
-        }
-        Raw::List(_) if is_switch => {
-            return Err(Stop::wrong(format!("{} cannot be a list: it is true or false", what())));
-        }
-        Raw::List(texts) if option.kind == Kind::One && texts.len() != 1 => {
-            return Err(Stop::wrong(format!("{} cannot be a list: it is one value", what())));
-        }
-        Raw::List(texts) if texts.is_empty() => return Ok(None),
-        Raw::List(texts) => Value::Texts(texts.into_iter().map(OsString::from).collect()),
-        // As if nobody had set it; but no uploads is a number of uploads.
-        Raw::Truth(false) if option.key != "uploads" => return Ok(None),
-        Raw::Truth(is_on) => Value::Texts(vec![is_on.to_string().into()]),
-        Raw::Text(text) if text.is_empty() => return Ok(None),
-        Raw::Text(text) => Value::Texts(vec![text]),
-    };
-    let value = match value {
-        Value::Texts(texts) if option.is_path => {
-            let at_home = |text: OsString| places::at_home(&text).map_or(text, OsString::from);
-            Value::Texts(texts.into_iter().map(at_home).collect())
-        }
-        value => value,
-    };
-    if let Value::Texts(texts) = &value {
-        for text in texts {
-            // The flag's own rules are the rules.
-            let args = ["peerflix".into(), "x".into(), flag(&option.key, text)];
-            if let Err(error) = Cli::command().try_get_matches_from(args) {
-                let sentence = wrong::sentence(&error, grammar, grammar);
-                let sentence = sentence.strip_prefix("--").unwrap_or(&sentence);
-                return Err(Stop::wrong(match &entry.origin {
-                    Origin::Variable(name) => format!("the variable {name}: {sentence}"),
-                    origin => format!("{origin}: {sentence}"),
-                }));
-            }
-        }
-    }
-    Ok(Some(value))
+/// `~/` at the beginning is the home folder: no shell has seen it.
+fn at_home(value: &OsStr, home: Option<&Path>) -> Option<PathBuf> {
+    Some(home?.join(value.to_str()?.strip_prefix("~/")?))
 }
 
 fn origin_and(origin: &Origin, key: &str) -> String {

@@ -31,7 +31,7 @@ fn web_server(answer: &'static str) -> String {
 fn nothing_at_all_and_flags_that_do_not_exist_are_wrong_usage() {
     Peerflix::new([] as [&str; 0]).said().failed_with(2, &["usage"]);
     Peerflix::new(["x", "--nonsense"]).said().failed_with(2, &["--nonsense"]);
-    Peerflix::new(["x", "--vlc", "--stdout"]).said().failed_with(2, &["cannot be used with"]);
+    Peerflix::new(["x", "--vlc", "--stdout"]).said().failed_with(2, &["exclude each other"]);
 }
 
 #[test]

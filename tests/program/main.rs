@@ -2,10 +2,13 @@
 
 #![allow(clippy::disallowed_methods, reason = "these sockets are other programs', not peerflix's")]
 
+mod config;
 mod crafted;
 mod ending;
 mod events;
 mod films;
+mod flags;
+mod help;
 mod inputs;
 #[path = "../shared/librqbit_seed.rs"]
 mod librqbit_seed;

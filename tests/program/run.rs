@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::JoinHandle;
@@ -44,6 +45,7 @@ impl Peerflix {
             .env("PEERFLIX_CACHE", home.path().join("cache"))
             .env("HOME", home.path())
             .env("XDG_CONFIG_HOME", home.path().join("config"))
+            .current_dir(home.path())
             .env_remove("RUST_LOG")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -56,8 +58,13 @@ impl Peerflix {
         self
     }
 
-    /// Where it is started.
-    pub fn current_dir(mut self, folder: impl AsRef<std::path::Path>) -> Self {
+    /// The user's home: configurations are read from `config/peerflix` in it.
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// Where it is started, if not at home.
+    pub fn current_dir(mut self, folder: impl AsRef<Path>) -> Self {
         self.command.current_dir(folder);
         self
     }
