@@ -138,8 +138,8 @@ impl Observer {
                 .and_then(|file| lineup.place(file.index))
                 .map_or(0, |(torrent, _)| torrent);
             let whereabouts = whereabouts.get(torrent).and_then(Option::as_ref);
-            moment.why = whereabouts
-                .and_then(|whereabouts| why::why(whereabouts, &moment.statistics, moment.paused));
+            moment.why =
+                whereabouts.and_then(|whereabouts| why::why(whereabouts, &moment.statistics, moment.paused));
         }
         moment.whereabouts = whereabouts.into_iter().flatten().collect();
         moment

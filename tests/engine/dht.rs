@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
 use peerflix::net::Network;
-use peerflix::source::InfoHash;
+use peerflix::source::{InfoHash, parse_bencode};
 
 use crate::small_dht;
 use crate::world::World;
@@ -61,7 +61,7 @@ impl Node {
         let mut named = Vec::new();
         if let Some(announced) = &self.announced {
             let mut announced = announced.lock().expect("no panic elsewhere");
-            let peer = small_dht::announced_port(packet).map(|port| SocketAddr::new(from.ip(), port));
+            let peer = announced_port(packet).map(|port| SocketAddr::new(from.ip(), port));
             if let Some(peer) = peer.filter(|peer| !announced.contains(peer)) {
                 announced.push(peer);
             }
@@ -69,4 +69,13 @@ impl Node {
         }
         small_dht::answer(packet, &self.id, &self.knows, &named)
     }
+}
+
+/// The port that an announcing peer names; `None` for any other query.
+fn announced_port(packet: &[u8]) -> Option<u16> {
+    let query = parse_bencode(packet).ok()?.0.dict()?;
+    if query.value("q")?.bytes()? != b"announce_peer" {
+        return None;
+    }
+    query.value("a")?.dict()?.value("port")?.integer()?.try_into().ok()
 }

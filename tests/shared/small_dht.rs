@@ -29,12 +29,3 @@ pub fn answer(packet: &[u8], id: &[u8; 20], nodes: &[u8], peers: &[SocketAddr]) 
     answer.extend_from_slice(b"1:y1:re");
     Some(answer)
 }
-
-/// The port that an announcing peer names; `None` for any other query.
-pub fn announced_port(packet: &[u8]) -> Option<u16> {
-    let query = parse_bencode(packet).ok()?.0.dict()?;
-    if query.value("q")?.bytes()? != b"announce_peer" {
-        return None;
-    }
-    query.value("a")?.dict()?.value("port")?.integer()?.try_into().ok()
-}

@@ -66,6 +66,10 @@ fn peer(number: usize, have: u32) -> PeerReport {
         interested: false,
         downloaded: 0,
         uploaded: 0,
+        rate: 0,
+        latency: None,
+        in_flight: 0,
+        incoming: false,
     }
 }
 
@@ -203,9 +207,4 @@ fn what_hides_all_else_is_told_first() {
     told(&waiting, &stalled(), "the torrent cannot be opened: it has no files");
     waiting.phase = Phase::Closed;
     assert_eq!(why(&waiting, &stalled(), false), None);
-}
-
-#[test]
-fn who_does_not_wait_is_told_nothing() {
-    assert_eq!(why(&whereabouts(Vec::new(), &[], 0), &Statistics::default(), false), None);
 }
