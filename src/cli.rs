@@ -71,10 +71,12 @@ pub struct Cli {
 #[derive(Subcommand, Clone, Debug)]
 pub enum Command {
     /// Print the files of a torrent, with the number of each
+    #[command(mut_arg("remove", |arg| arg.hide(true)), mut_arg("only_watched", |arg| arg.hide(true)))]
     List(List),
     /// See it work: stream a small film inside the program from seeds on this computer
     Demo(Demo),
     /// Say why a torrent does not play: trackers, DHT, peers, disk, players
+    #[command(mut_arg("remove", |arg| arg.hide(true)), mut_arg("only_watched", |arg| arg.hide(true)))]
     Doctor(Doctor),
     /// Show what is kept on the disk, or remove it
     Cache(Cache),
@@ -358,6 +360,9 @@ pub struct Demo {
     /// Fetch the whole film over HTTP, compare each byte, report the times, and end (for scripts)
     #[arg(long, group = "destination")]
     pub once: bool,
+    /// Arguments for the player
+    #[arg(last = true, value_name = "PLAYER ARGS")]
+    pub extra: Vec<OsString>,
     #[command(flatten)]
     pub players: PlayerFlags,
     #[command(flatten)]
@@ -368,9 +373,6 @@ pub struct Demo {
     /// Write what happens inside to standard error; twice for more
     #[arg(long, action = ArgAction::Count, help_heading = "Output")]
     pub verbose: u8,
-    /// Arguments for the player
-    #[arg(last = true, value_name = "PLAYER ARGS")]
-    pub extra: Vec<OsString>,
 }
 
 /// What it reports is meant to be pasted into an issue.

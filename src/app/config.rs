@@ -50,7 +50,9 @@ fn line(setting: &Setting, home: Option<&Path>) -> String {
             };
             format!("{line:<COLUMN$} # {origin}")
         }
-        None if setting.otherwise == "false" => format!("#{} = false", setting.key),
+        None if ["false", "0"].contains(&setting.otherwise.as_str()) => {
+            format!("#{} = {}", setting.key, setting.otherwise)
+        }
         None => {
             let line = format!("#{} =", setting.key);
             format!("{line:<COLUMN$} # {}", setting.otherwise)

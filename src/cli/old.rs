@@ -55,7 +55,7 @@ pub(crate) const TABLE: &[Old] = &[
         Some('w'),
         false,
         Answer::Instead(
-            "the web page that it opened is no more: open the URL in the browser, or use --open for what this desktop \
+            "the web page that it opened is gone: open the URL in the browser, or use --open for what this desktop \
              opens films with",
         ),
     ),

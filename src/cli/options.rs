@@ -30,6 +30,8 @@ pub(crate) struct Opt {
     pub(crate) group: Option<String>,
     /// Whether its value is the path of something.
     pub(crate) is_path: bool,
+    /// What stands between several values in one text.
+    pub(crate) delimiter: Option<char>,
     pub(crate) value_name: String,
     /// Its heading in the help.
     pub(crate) heading: String,
@@ -90,6 +92,7 @@ fn of_arg(command: &Command, arg: &Arg) -> Option<Opt> {
             arg.get_value_hint(),
             ValueHint::AnyPath | ValueHint::FilePath | ValueHint::DirPath
         ),
+        delimiter: arg.get_value_delimiter(),
         value_name: match kind {
             Kind::Switch | Kind::Count => String::new(),
             Kind::One | Kind::Many => arg

@@ -127,17 +127,19 @@ pub struct Setting {
 
 impl Setting {
     pub(super) fn of(option: &Opt, set: Option<Set>) -> Setting {
-        let text = |text: &OsString| {
-            let text = text.to_string_lossy().into_owned();
-            match text.parse() {
-                Ok(number) if !text.starts_with('+') => toml::Value::Integer(number),
-                _ => toml::Value::String(text),
-            }
+        let one = |text: &str| match text.parse() {
+            Ok(number) if !text.starts_with('+') => toml::Value::Integer(number),
+            _ => toml::Value::String(text.to_owned()),
+        };
+        let text = |text: &OsString| one(&text.to_string_lossy());
+        let several = |text: &OsString| match option.delimiter {
+            Some(delimiter) => text.to_string_lossy().split(delimiter).map(one).collect(),
+            None => vec![one(&text.to_string_lossy())],
         };
         let value = set.as_ref().map(|set| match (&set.value, option.kind) {
             (Value::Times(times), Kind::Count) => toml::Value::Integer(i64::from(*times)),
             (Value::Times(times), _) => toml::Value::Boolean(*times > 0),
-            (Value::Texts(texts), Kind::Many) => toml::Value::Array(texts.iter().map(text).collect()),
+            (Value::Texts(texts), Kind::Many) => toml::Value::Array(texts.iter().flat_map(several).collect()),
             (Value::Texts(texts), _) => texts.first().map_or(toml::Value::String(String::new()), text),
         });
         let otherwise = match option.kind {
