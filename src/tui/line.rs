@@ -169,7 +169,6 @@ mod tests {
             statistics,
             sources: vec!["DHT: 0 found, 12 nodes known".into(), "tracker t: refused".into()],
             ..View::default()
-            ..View::default()
         }
     }
 
