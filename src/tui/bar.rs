@@ -37,7 +37,8 @@ pub(super) fn draw(file: &FileReport, palette: Palette, area: Rect, buffer: &mut
         buffer.set_string(x, area.top(), symbol, style);
     }
     for reader in &file.readers {
-        let at = share(reader.head, file.length, u64::from(area.width)).min(u64::from(area.width) - 1);
+        let at = share(reader.head, file.length, u64::from(area.width))
+            .min(u64::from(area.width).saturating_sub(1));
         let style = if reader.waiting { palette.waiting() } else { palette.strong() };
         let y = if area.height > 1 { area.top() + 1 } else { area.top() };
         buffer.set_string(area.left() + at as u16, y, READER, style);

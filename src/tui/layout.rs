@@ -22,6 +22,8 @@ pub(super) struct Scene<'a> {
     pub(super) palette: Palette,
 }
 
+type Draw<'a> = Box<dyn Fn(Rect, &mut Buffer) + 'a>;
+
 /// Rows that belong together.
 struct Section<'a> {
     /// Lower ones are there before higher ones.
@@ -30,7 +32,7 @@ struct Section<'a> {
     least: u16,
     enough: u16,
     most: u16,
-    draw: Box<dyn Fn(Rect, &mut Buffer) + 'a>,
+    draw: Draw<'a>,
 }
 
 impl<'a> Section<'a> {
@@ -158,7 +160,8 @@ fn sections<'a>(scene: &'a Scene, area: Rect) -> Vec<Section<'a>> {
     if let Stage::Streaming { .. } = view.stage {
         let mut bar = Section::new(3, 1, move |area, buffer| bar_and_share(view, palette, area, buffer));
         (bar.enough, bar.most) = (2, 2);
-        sections.extend([bar, Section::gap(22)]);
+        // The row of the readers is air as well.
+        sections.push(bar);
     }
     if let Some(url) = &view.url {
         let url = Span::styled(cut(&clean(url), room.saturating_sub(LABEL)), palette.strong());

@@ -33,7 +33,7 @@ const WIDEST_CLIENT: usize = 28;
 
 /// Rows that a table needs to be worth its heading, and those that are worth more than air between other things.
 pub(super) const LEAST: u16 = 3;
-pub(super) const ENOUGH: u16 = 7;
+pub(super) const ENOUGH: u16 = 5;
 
 impl Column {
     fn heading(self) -> &'static str {

@@ -283,7 +283,7 @@ fn cut_front(text: &str, most: usize) -> String {
 fn shared_folders(files: &[PickerEntry]) -> usize {
     let Some((first, others)) = files.split_first() else { return 0 };
     let folders = first.path.rfind('/').map_or(0, |slash| slash + 1);
-    let shared = others.iter().fold(folders, |shared, file| {
+    others.iter().fold(folders, |shared, file| {
         let same = first.path.bytes().zip(file.path.bytes()).take(shared);
         let same = same.take_while(|(one, other)| one == other).count();
         first
@@ -294,8 +294,7 @@ fn shared_folders(files: &[PickerEntry]) -> usize {
             .iter()
             .rposition(|&byte| byte == b'/')
             .map_or(0, |slash| slash + 1)
-    });
-    shared
+    })
 }
 
 #[cfg(test)]

@@ -137,6 +137,7 @@ pub(super) use elsewhere::{Signals, is_ours, stop};
 use elsewhere::modes;
 
 /// What the terminal, or the shell, tells.
+#[cfg_attr(not(unix), allow(dead_code))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Told {
     Resized,
@@ -214,14 +215,14 @@ mod unix {
         pub(in crate::tui::terminal) fn take() -> io::Result<()> {
             with_terminal(|terminal| {
                 let mut before = lock(&BEFORE);
-                let now = tcgetattr(&terminal)?;
+                let now = tcgetattr(terminal)?;
                 let mut modes = before.get_or_insert(now).clone();
                 modes.make_raw();
                 modes.local_modes |= LocalModes::ISIG;
                 // Would end us without a chance to give the terminal back. Zero is no character (`_POSIX_VDISABLE`) on Linux,
                 // and one that no keyboard sends elsewhere.
                 modes.special_codes[SpecialCodeIndex::VQUIT] = 0;
-                Ok(tcsetattr(&terminal, OptionalActions::Now, &modes)?)
+                Ok(tcsetattr(terminal, OptionalActions::Now, &modes)?)
             })
         }
 
