@@ -207,7 +207,6 @@ fn options(flags: &Watch) -> Result<Options, Failure> {
         background: !flags.storage.only_watched && !flags.choose.list,
         trace: flags.output.trace.clone(),
         choice,
-        ..otherwise
     })
 }
 

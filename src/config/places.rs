@@ -85,11 +85,9 @@ pub(super) fn find(surroundings: &Surroundings, named: Option<&Path>) -> Result<
         let trust = if Some(&path) == of_home.as_ref() { Trust::Own } else { Trust::Around };
         add(path, Format::Old, trust);
     }
-    for path in [of_home, home(".peerflix/config"), home(".config/peerflix"), home(".config/peerflix/config")]
-    {
-        if let Some(path) = path {
-            add(path, Format::Old, Trust::Own);
-        }
+    let old = [of_home, home(".peerflix/config"), home(".config/peerflix"), home(".config/peerflix/config")];
+    for path in old.into_iter().flatten() {
+        add(path, Format::Old, Trust::Own);
     }
     if let Some(etc) = &surroundings.etc {
         add(etc.join("peerflixrc"), Format::Old, Trust::Own);
