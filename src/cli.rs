@@ -324,11 +324,11 @@ pub struct OutputFlags {
     /// Write everything that the scheduler is told to this file, so that a bad evening can be replayed
     #[arg(long, value_name = "FILE", hide_short_help = true)]
     pub trace: Option<PathBuf>,
-    /// Run this when the URL is there; what it is, is in the environment
-    #[arg(long, value_name = "CMD ARGS", hide_short_help = true)]
+    /// Run this in a shell when the URL is there; the URL and more is in PEERFLIX_HOOK_URL and its like
+    #[arg(long, value_name = "CMD", hide_short_help = true)]
     pub on_listening: Option<String>,
-    /// Run this when a file is whole; which it is, is in the environment
-    #[arg(long, value_name = "CMD ARGS", hide_short_help = true)]
+    /// Run this in a shell when a file is whole; the file and more is in PEERFLIX_HOOK_PATH and its like
+    #[arg(long, value_name = "CMD", hide_short_help = true)]
     pub on_downloaded: Option<String>,
 }
 

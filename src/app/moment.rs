@@ -1,6 +1,7 @@
 //! What is going on now, put together from the torrents for whoever shows or writes it: the screen, the lines, the events.
 
 use std::collections::{HashMap, HashSet};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,9 @@ use crate::torrent::{Torrent, Whereabouts};
 
 /// A film's rate now, for a forecast, is what it was over about this long: swarms come and go in gusts.
 const SMOOTHED_OVER: f64 = 8.0;
+
+/// A peer's pace is what it was over about this long, in seconds.
+const PACED_OVER: f64 = 3.0;
 
 /// One moment of a session.
 #[derive(Clone, Debug, Default)]
@@ -69,6 +73,14 @@ pub(super) struct Observer {
     /// How long the films play, as far as that is known; `None` inside: it cannot be told.
     durations: Arc<Mutex<HashMap<usize, Option<Duration>>>>,
     asked: HashSet<usize>,
+    /// Of each peer of each torrent: the bytes that it had brought when it was last looked at, and its pace.
+    paces: HashMap<(usize, SocketAddr), Pace>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Pace {
+    downloaded: u64,
+    rate: f64,
 }
 
 impl Observer {
@@ -83,6 +95,7 @@ impl Observer {
             rate: None,
             durations: Arc::default(),
             asked: HashSet::new(),
+            paces: HashMap::new(),
         }
     }
 
@@ -101,11 +114,12 @@ impl Observer {
     /// To be called a few times a second. `cells`: how finely the file is to be drawn.
     pub(super) fn look(&mut self, lineup: &Lineup, torrents: &[Option<Torrent>], cells: usize) -> Moment {
         let statistics = lineup.statistics();
-        let whereabouts: Vec<Option<Whereabouts>> =
+        let mut whereabouts: Vec<Option<Whereabouts>> =
             torrents.iter().map(|torrent| torrent.as_ref().map(Torrent::why)).collect();
         let passed = self.looked_at.elapsed().as_secs_f64();
         self.looked_at = Instant::now();
         self.smooth(statistics.download_rate, passed);
+        self.pace(&mut whereabouts, passed);
         let known = lineup.known();
         let file = known.as_ref().and_then(|files| self.current_file(lineup, torrents, files, cells));
         let mut moment = Moment {
@@ -128,7 +142,7 @@ impl Observer {
         }
         let waits = match &moment.file {
             None => true,
-            Some(file) => !file.is_whole() && (moment.playing.stalled.is_some() || !moment.playing.begun),
+            Some(file) => !file.is_whole() && is_waited_for(file, &moment.playing),
         };
         if waits {
             // Of several torrents the one that matters is that of the file, or the first.
@@ -143,6 +157,27 @@ impl Observer {
         }
         moment.whereabouts = whereabouts.into_iter().flatten().collect();
         moment
+    }
+
+    /// What each peer has brought lately, in place of what the scheduler expects of it: that is for bursts, and a viewer adds
+    /// these up.
+    fn pace(&mut self, whereabouts: &mut [Option<Whereabouts>], passed: f64) {
+        let mut paces = HashMap::new();
+        let weight = 1.0 - (-passed / PACED_OVER).exp();
+        for (torrent, whereabouts) in whereabouts.iter_mut().enumerate() {
+            for peer in whereabouts.iter_mut().flat_map(|whereabouts| &mut whereabouts.peers) {
+                let key = (torrent, peer.address);
+                let before = self.paces.get(&key).copied().unwrap_or(Pace { downloaded: 0, rate: 0.0 });
+                let brought = peer.downloaded.saturating_sub(before.downloaded) as f64 / passed.max(0.001);
+                let pace = Pace {
+                    downloaded: peer.downloaded,
+                    rate: before.rate + (brought - before.rate) * weight,
+                };
+                peer.rate = pace.rate as u64;
+                paces.insert(key, pace);
+            }
+        }
+        self.paces = paces;
     }
 
     fn smooth(&mut self, rate: u64, passed: f64) {
@@ -220,6 +255,14 @@ impl Observer {
             is_playing: playing.begun,
         };
         Some(situation.forecast())
+    }
+}
+
+/// Somebody stands still, or would: a viewer who starts now needs the film's beginning.
+fn is_waited_for(file: &Current, playing: &Playing) -> bool {
+    match playing.begun {
+        true => playing.stalled.is_some(),
+        false => playing.reading || had_from_start(&file.report) == 0,
     }
 }
 

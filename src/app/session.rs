@@ -583,7 +583,7 @@ impl Session {
     pub(super) async fn close(mut self) -> Teller {
         if let (true, Some(summary)) = (self.is_live(), view::summary(&self.latest, self.observer.elapsed()))
         {
-            self.screen.hint(&summary);
+            self.screen.say(&summary);
         }
         self.screen.close();
         self.lineup.close();

@@ -395,7 +395,7 @@ fn is_host(text: &str) -> bool {
                 && label.chars().all(|character| character.is_ascii_alphanumeric() || character == '-')
         };
         (labels.len() > 1 || text == "localhost")
-            && labels.iter().all(|label| is_label(&label))
+            && labels.iter().all(is_label)
             && labels.last() != Some(&"torrent")
     };
     text.parse::<IpAddr>().is_ok() || is_name()

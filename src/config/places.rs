@@ -11,7 +11,7 @@ const MOST: u64 = 1024 * 1024;
 /// Options that have a program run, or a file overwritten: not for whoever has put a file into a folder.
 pub(super) const NOT_FROM_A_FOLDER: [&str; 4] = ["player", "on-listening", "on-downloaded", "trace"];
 /// What peerflix tells the programs that it runs is not meant for a peerflix among them.
-const OF_EVENTS: &str = "peerflix_event_";
+const OF_HOOKS: &str = "peerflix_hook_";
 
 /// Where options were looked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,11 +85,9 @@ pub(super) fn find(surroundings: &Surroundings, named: Option<&Path>) -> Result<
         let trust = if Some(&path) == of_home.as_ref() { Trust::Own } else { Trust::Around };
         add(path, Format::Old, trust);
     }
-    for path in [of_home, home(".peerflix/config"), home(".config/peerflix"), home(".config/peerflix/config")]
-    {
-        if let Some(path) = path {
-            add(path, Format::Old, Trust::Own);
-        }
+    let old = [of_home, home(".peerflix/config"), home(".config/peerflix"), home(".config/peerflix/config")];
+    for path in old.into_iter().flatten() {
+        add(path, Format::Old, Trust::Own);
     }
     if let Some(etc) = &surroundings.etc {
         add(etc.join("peerflixrc"), Format::Old, Trust::Own);
@@ -111,7 +109,7 @@ fn of_variables(surroundings: &Surroundings) -> Found {
     for (name, value) in variables {
         let Some(name) = name.to_str() else { continue };
         let lower = name.to_ascii_lowercase();
-        let Some(key) = lower.strip_prefix("peerflix_").filter(|_| !lower.starts_with(OF_EVENTS)) else {
+        let Some(key) = lower.strip_prefix("peerflix_").filter(|_| !lower.starts_with(OF_HOOKS)) else {
             continue;
         };
         let key = key.replace('_', "-");

@@ -220,7 +220,7 @@ fn what_is_wrong_is_told_with_its_place_and_what_was_meant() {
 fn variables_of_others_are_left_alone() {
     let home = Home::with(&[])
         .variable("PEERFLIX_IMAGE_BUILD", "7")
-        .variable("PEERFLIX_EVENT_PATH", "/x")
+        .variable("PEERFLIX_HOOK_PATH", "/x")
         .variable("PEERFLIX_PATH", "");
     let cli = home.cli(&[MAGNET]);
     assert_eq!(cli.watch.storage.path, None);

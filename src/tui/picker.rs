@@ -175,7 +175,7 @@ impl Picker {
         let room = usize::from(area.width);
         let shown = self.rows.iter().filter(|row| matches!(row, Row::File(_))).count();
         let counted = if self.filter.is_empty() {
-            format!("{shown} files")
+            format!("{shown} {}", if shown == 1 { "file" } else { "files" })
         } else {
             format!("{shown} of {} files", self.entries.len())
         };
