@@ -36,7 +36,7 @@ const WORKERS: usize = 1;
 
 /// Does what the command line says. Errors have been told to standard error when this returns.
 pub fn run(cli: Cli) -> Exit {
-    if !cli.watch.output.quiet && !cli.watch.output.json {
+    if cli.command.is_some() {
         tell(&cli.notes);
     }
     let done = match &cli.command {
@@ -48,11 +48,11 @@ pub fn run(cli: Cli) -> Exit {
         }
         Some(Command::List(flags)) => {
             trace_to_stderr(flags.verbose);
-            in_runtime(|ending| watch::list(flags, &cli.notes, ending))
+            in_runtime(|ending| watch::list(flags, ending))
         }
         Some(Command::Doctor(flags)) => {
             trace_to_stderr(flags.verbose);
-            in_runtime(|ending| doctor::doctor(flags, &cli.notes, ending))
+            in_runtime(|ending| doctor::doctor(flags, ending))
         }
         Some(Command::Cache(flags)) => cache::cache(flags),
         Some(Command::Config(flags)) => in_force(flags, cli.config.as_deref()),

@@ -27,14 +27,11 @@ struct Seen {
     files: Option<std::sync::Arc<Files>>,
 }
 
-pub(super) async fn doctor(flags: &Doctor, notes: &[String], ending: Ending) -> Result<Exit, Failure> {
+pub(super) async fn doctor(flags: &Doctor, ending: Ending) -> Result<Exit, Failure> {
     let options = watch::options(&flags.swarm, &flags.storage)?;
     let folder = options.path.clone().map_or_else(|| folders::cache(flags.storage.cache.as_deref()), Ok);
     let folder = folder.or_exit(Exit::Disk)?;
     let mut session = Session::new(Style::Quiet, 1, Teller::new(false), ending)?;
-    for note in notes {
-        session.say(note);
-    }
     if !flags.json {
         session.say(&format!("looking for {} s; Ctrl-C reports what is known by then", flags.seconds));
     }

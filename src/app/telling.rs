@@ -146,7 +146,7 @@ impl Changes {
                     || (told != forecast && now.saturating_sub(*at) >= FORECAST_EVERY)
             });
             if is_due {
-                self.forecast = Some((now, forecast.clone()));
+                self.forecast = Some((now, *forecast));
                 news.push(told(index, forecast));
             }
         }

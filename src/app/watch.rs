@@ -39,7 +39,7 @@ pub(super) async fn watch(flags: &Watch, notes: &[String], ending: Ending) -> Re
         Err(failure) => (Err(failure), teller),
         Ok((mut session, options, player)) => {
             if !flags.output.quiet {
-                notes.iter().for_each(|note| session.say(note));
+                notes.iter().for_each(|note| session.say(&format!("peerflix: {note}")));
             }
             let done = stream(&mut session, flags, options, player).await;
             (done, session.close().await)
@@ -324,7 +324,7 @@ fn read_blocklist(path: &Path) -> Result<Blocklist, Failure> {
 }
 
 /// `peerflix list TORRENT`.
-pub(super) async fn list(flags: &List, notes: &[String], ending: Ending) -> Result<Exit, Failure> {
+pub(super) async fn list(flags: &List, ending: Ending) -> Result<Exit, Failure> {
     let teller = Teller::new(flags.json);
     let style = if flags.json { Style::Json } else { Style::Lines };
     let choose = ChooseFlags { list: true, index: flags.index.clone(), file: flags.file.clone(), all: false };
@@ -338,7 +338,6 @@ pub(super) async fn list(flags: &List, notes: &[String], ending: Ending) -> Resu
         ..options(&flags.swarm, &flags.storage)?
     };
     let mut session = Session::new(style, 1, teller.sibling(), ending)?;
-    notes.iter().for_each(|note| session.say(note));
     let done = list_one(&mut session, flags, options).await;
     drop(session.close().await);
     if let Err(failure) = &done {

@@ -36,7 +36,7 @@ pub fn kept(cache: &Path) -> io::Result<Vec<Kept>> {
     };
     let mut hashes: Vec<String> = entries
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter_map(|name| Some(name.strip_suffix(".state").unwrap_or(&name).to_owned()))
+        .map(|name| name.strip_suffix(".state").unwrap_or(&name).to_owned())
         .filter(|name| is_info_hash(name))
         .collect();
     hashes.sort_unstable();

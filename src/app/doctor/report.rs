@@ -82,7 +82,7 @@ pub(in crate::app) fn text(found: &Findings) -> String {
     for whom in [Whom::Dht, Whom::Lsd] {
         let name = if whom == Whom::Dht { "DHT" } else { "local net" };
         let report = found.sources.iter().find(|report| report.whom == whom);
-        rows.add(name, &report.map_or("off".to_owned(), |report| local(report)));
+        rows.add(name, &report.map_or("off".to_owned(), local));
     }
     rows.add("incoming", &incoming(found));
     rows.list("peers", peers(found));
