@@ -64,7 +64,12 @@ impl Playback {
     }
 
     pub fn set_duration(&mut self, duration: Option<Duration>) {
-        self.duration = duration.filter(|duration| !duration.is_zero());
+        let duration = duration.filter(|duration| !duration.is_zero());
+        if self.duration != duration {
+            self.duration = duration;
+            // Where it is in the film is reckoned anew, from where its reader began.
+            self.reader = None;
+        }
     }
 
     pub fn duration(&self) -> Option<Duration> {
@@ -84,10 +89,13 @@ impl Playback {
         let known = self
             .reader
             .filter(|known| known.id == newest.id && !is_seek(known, newest, report, passed, second));
+        // A new connection plays from where it began; one that has jumped, from where it is now.
+        let is_new = self.reader.is_none_or(|known| known.id != newest.id);
+        let start = if is_new { newest.start } else { newest.head };
         let mut reader = known.unwrap_or(Followed {
             id: newest.id,
-            head: newest.head,
-            position: second.map_or(0.0, |second| newest.head as f64 / second),
+            head: start,
+            position: second.map_or(0.0, |second| start as f64 / second),
             begun: false,
             dry_since: None,
             counted: false,
@@ -177,8 +185,13 @@ mod tests {
 
     /// A film of 1000 seconds.
     fn report(id: u32, head_seconds: u64, waiting: bool, buffered_seconds: u64) -> FileReport {
-        let reader =
-            ReaderReport { id, head: head_seconds * SECOND, waiting, buffered: buffered_seconds * SECOND };
+        let reader = ReaderReport {
+            id,
+            start: if id == 2 { 700 * SECOND } else { 0 },
+            head: head_seconds * SECOND,
+            waiting,
+            buffered: buffered_seconds * SECOND,
+        };
         FileReport { length: 1000 * SECOND, readers: vec![reader], ..FileReport::default() }
     }
 
@@ -200,9 +213,9 @@ mod tests {
             film.note(at(quarter), &report(1, 30 + quarter / 4, false, 20));
         }
         let playing = film.playing(&report(1, 40, false, 20));
-        // It began where the reader was first seen: what it had before that is not known.
-        assert_eq!(playing.position, Some(Duration::from_secs(40)));
-        assert_eq!(playing.ahead, Some(Duration::from_secs(20)));
+        // What is in the player's own cache is ahead too.
+        assert_eq!(playing.position, Some(Duration::from_secs(10)));
+        assert_eq!(playing.ahead, Some(Duration::from_secs(50)));
         assert_eq!((playing.stalls, playing.stalled), (0, None));
         assert!(playing.reading && playing.begun);
     }

@@ -142,6 +142,8 @@ pub struct Cell {
 pub struct ReaderReport {
     /// Tells readers of one torrent apart; never used again for another.
     pub id: u32,
+    /// The byte of the file at which it began.
+    pub start: u64,
     /// The byte of the file that it reads next.
     pub head: u64,
     /// It stands still for want of it.

@@ -43,6 +43,8 @@ pub(super) struct OpenReader {
     pub(super) is_seen: bool,
     pub(super) id: ReaderId,
     pub(super) span: FileSpan,
+    /// The byte of the torrent at which it began.
+    pub(super) start: u64,
     pub(super) head: Arc<Head>,
 }
 
@@ -149,7 +151,7 @@ impl Door {
 
     pub(super) fn open(&self, span: FileSpan, head: Arc<Head>, is_seen: bool) -> ReaderId {
         let id = ReaderId(self.next_reader.fetch_add(1, Ordering::Relaxed));
-        lock(&self.readers).push(OpenReader { is_seen, id, span, head });
+        lock(&self.readers).push(OpenReader { is_seen, id, span, start: head.load().0, head });
         self.generation.fetch_add(1, Ordering::AcqRel);
         self.ring();
         id

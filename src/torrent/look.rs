@@ -73,6 +73,7 @@ impl Look {
                 let head = head.clamp(span.offset, span.end());
                 ReaderReport {
                     id: reader.id.0,
+                    start: reader.start.clamp(span.offset, span.end()) - span.offset,
                     head: head - span.offset,
                     waiting,
                     buffered: door.end_of_had(head, span.end()) - head,

@@ -289,7 +289,7 @@ mod tests {
         );
         assert_eq!(
             scrubbed("see https://t.example/announce/secret?x=1, please"),
-            "see https://t.example please"
+            "see https://t.example, please"
         );
         assert_eq!(scrubbed("it refused the connection"), "it refused the connection");
         assert_eq!(scrubbed("connection-refused by middlebox 12"), "connection-refused by middlebox 12");

@@ -64,7 +64,7 @@ fn streaming() -> View {
         _ => Cell::default(),
     };
     let head = length / 80 * 12;
-    let reader = |head, waiting| ReaderReport { id: 0, head, waiting, buffered: 0 };
+    let reader = |head, waiting| ReaderReport { id: 0, start: 0, head, waiting, buffered: 0 };
     View {
         stage: Stage::Streaming { name: "Sintel.2010.1080p.mkv".into(), length },
         url: Some("http://192.168.1.5:8888/".into()),
