@@ -9,6 +9,9 @@ use crate::read::{FileReport, ReaderReport};
 /// A player that waits for less than this has its own cache to live on, and nobody notices.
 const NOTICED: Duration = Duration::from_millis(500);
 
+/// As much as may have come, and been read, between two looks.
+const ARRIVES: u64 = 64 * 1024 * 1024;
+
 /// Where the film's length in time is not known, a reader that waits for so long is taken for a player that stands still.
 const NOTICED_BLINDLY: Duration = Duration::from_secs(2);
 
@@ -27,6 +30,8 @@ pub struct Playback {
 struct Followed {
     id: u32,
     head: u64,
+    /// Bytes that were there from the head on.
+    buffered: u64,
     /// In seconds of film; never beyond what the player has been given.
     position: f64,
     /// Bytes have come to it: it plays, or could.
@@ -86,15 +91,14 @@ impl Playback {
             return;
         };
         let second = self.bytes_a_second(report.length);
-        let known = self
-            .reader
-            .filter(|known| known.id == newest.id && !is_seek(known, newest, report, passed, second));
+        let known = self.reader.filter(|known| known.id == newest.id && !is_seek(known, newest));
         // A new connection plays from where it began; one that has jumped, from where it is now.
         let is_new = self.reader.is_none_or(|known| known.id != newest.id);
         let start = if is_new { newest.start } else { newest.head };
         let mut reader = known.unwrap_or(Followed {
             id: newest.id,
             head: start,
+            buffered: newest.buffered,
             position: second.map_or(0.0, |second| start as f64 / second),
             begun: false,
             dry_since: None,
@@ -103,6 +107,7 @@ impl Playback {
         let moved = newest.head > reader.head;
         reader.begun |= moved || !newest.waiting;
         reader.head = newest.head;
+        reader.buffered = newest.buffered;
         let is_dry = if let Some(second) = second {
             let given = newest.head as f64 / second;
             reader.position =
@@ -157,24 +162,11 @@ impl Playback {
     }
 }
 
-/// Whether the reader is somewhere else than reading on from where it was could have brought it: before it, or beyond what
-/// was there.
-fn is_seek(
-    known: &Followed,
-    newest: &ReaderReport,
-    report: &FileReport,
-    passed: Duration,
-    second: Option<f64>,
-) -> bool {
-    if newest.head < known.head {
-        return true;
-    }
-    // A player fills its cache as fast as the bytes are there; what it could not have got at the rate of a hundred films at
-    // once, and more than a cell of the bar, is a jump.
-    let leap = (newest.head - known.head) as f64;
-    let film = second.unwrap_or(1_000_000.0);
-    leap > film * 100.0 * passed.as_secs_f64().max(0.25) + 64.0 * 1024.0 * 1024.0
-        && leap > report.length as f64 / 20.0
+/// Whether the reader is somewhere else than reading on could have brought it: before where it was, or far beyond what was
+/// there. (What is there it may take into its own cache at any speed.)
+fn is_seek(known: &Followed, newest: &ReaderReport) -> bool {
+    newest.head < known.head
+        || newest.head > known.head.saturating_add(known.buffered).saturating_add(ARRIVES)
 }
 
 #[cfg(test)]

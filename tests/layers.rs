@@ -132,7 +132,10 @@ fn sources() -> Vec<Source> {
             let path = entry.expect("src can be read").path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
+            } else if path.extension().is_some_and(|extension| extension == "rs")
+                // What only tests know is no matter of layers, in a file of their own as little as at the end of another.
+                && path.file_name().is_some_and(|name| name != "tests.rs")
+            {
                 let inside = path.strip_prefix(&root).expect("it was found there");
                 let top = inside.components().next().expect("a file has a name").as_os_str();
                 let module = top.to_string_lossy().trim_end_matches(".rs").to_string();

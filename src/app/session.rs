@@ -79,6 +79,8 @@ pub(super) struct Session {
     /// Whether the film would play through now.
     is_safe: watch::Sender<bool>,
     latest: Moment,
+    /// The queue is fetched though nobody reads.
+    fetches: bool,
     /// Torrents' files are removed at the end.
     removes: bool,
     /// Torrents whose files have been told of.
@@ -125,6 +127,7 @@ impl Session {
             fetching: 0,
             is_safe: watch::Sender::new(false),
             latest: Moment::default(),
+            fetches: true,
             removes: false,
             told: HashSet::new(),
             reached: None,
@@ -133,6 +136,11 @@ impl Session {
 
     pub(super) fn set_hooks(&mut self, hooks: Hooks) {
         self.hooks = hooks;
+    }
+
+    /// Nothing is fetched but what is read.
+    pub(super) fn fetch_only_watched(&mut self) {
+        self.fetches = false;
     }
 
     /// What was fetched is removed when the session closes.
@@ -275,6 +283,9 @@ impl Session {
         let (Some(files), Some(Some(opened))) = (self.lineup.known(), self.torrents.get(torrent)) else {
             return;
         };
+        if !self.fetches {
+            return;
+        }
         let inside = |&index: &usize| {
             self.lineup.place(index).filter(|&(of, _)| of == torrent).map(|(_, inside)| inside)
         };

@@ -88,6 +88,9 @@ fn prepare(
     if flags.storage.remove {
         session.remove_at_end();
     }
+    if flags.storage.only_watched {
+        session.fetch_only_watched();
+    }
     Ok((session, options, player))
 }
 
@@ -107,7 +110,8 @@ async fn stream(
     for (torrent, typed) in flags.torrents.iter().enumerate().skip(1) {
         session.open_beside(torrent, typed.clone(), options.clone());
     }
-    match open_first(session, flags, options, url.as_deref(), told).await {
+    // The URL of what is still to be chosen is told when it is.
+    match open_first(session, flags, options, url.as_deref().filter(|_| !picks), told).await {
         First::Open => {}
         First::Listed => return Ok(Exit::Success),
         First::Interrupted => return Ok(Exit::Interrupted),
@@ -135,6 +139,9 @@ async fn stream(
             None => return Ok(Exit::Success),
         },
     };
+    if picks {
+        tell_url(session, Some(&url), told);
+    }
     session.on_listening(&files);
     let subtitles = Subtitles::of(&flags.subtitles);
     session.warm_up(files.chosen, &subtitles.of_film(&files, files.chosen));
@@ -150,12 +157,12 @@ async fn stream(
             let playing = Playing::of(choice, &flags.playback.players, flags.extra.clone(), subtitles);
             play(session, playing, &files).await
         }
-        None => serve(session, &url).await,
+        None => serve(session).await,
     }
 }
 
 /// Nobody plays here: somebody else asks for the URL.
-async fn serve(session: &mut Session, _url: &str) -> Result<Exit, Failure> {
+async fn serve(session: &mut Session) -> Result<Exit, Failure> {
     loop {
         match session.attend(std::future::pending::<()>()).await {
             Attended::Picked(index) => session.choose(index),

@@ -353,6 +353,8 @@ fn doing_in(view: &View, few_words: bool) -> String {
         // That there is nothing ahead has been said.
         _ if playing.stalled.is_some() => {}
         Some(ahead) if few_words => facts.push(format!("{} ahead", lasting(ahead))),
+        // What is ahead may all be in the player's own cache by now.
+        Some(ahead) if playing.ahead_bytes == 0 => facts.push(format!("{} ahead", lasting(ahead))),
         Some(ahead) => facts.push(format!("{} ahead ({})", lasting(ahead), ByteSize(playing.ahead_bytes))),
         None => facts.push(format!("{} ahead", ByteSize(playing.ahead_bytes))),
     }

@@ -90,16 +90,15 @@ impl Plain {
         self.waiting = Some((since, patience + PATIENCE_AGAIN));
         let why = match &view.waiting {
             Some(why) => clean(why),
-            None => tried(view),
+            None => format!("no peer yet after {} s; still trying", waited.as_secs()),
         };
+        // While there is nobody, each of those who were asked is told with what it said.
+        let why = if is_alone { format!("{why}:{}", tried(view)) } else { why };
         if why == self.explained {
             return None;
         }
         self.explained.clone_from(&why);
-        Some(match &view.waiting {
-            Some(_) => why,
-            None => format!("no peer yet after {} s; still trying:{why}", waited.as_secs()),
-        })
+        Some(why)
     }
 }
 
@@ -119,7 +118,7 @@ pub fn progress(view: &View) -> String {
             (peers, _) => format!("asking {} what the torrent holds", counted(peers, "peer")),
         },
         Stage::Streaming { name, length } => {
-            let percent = share(numbers.chosen_had, *length, 100);
+            let percent = share(had(view), *length, 100);
             let ahead = if is_complete(view) {
                 "all here".into()
             } else if numbers.stalled_readers > 0 && numbers.peers > 0 && numbers.unchoking == 0 {
@@ -130,7 +129,12 @@ pub fn progress(view: &View) -> String {
             } else if numbers.stalled_readers > 0 {
                 "waiting for the next bytes".into()
             } else {
-                format!("{} ahead", ByteSize(numbers.buffered))
+                let ahead = if view.file.is_some() && view.playing.reading {
+                    view.playing.ahead_bytes
+                } else {
+                    numbers.buffered
+                };
+                format!("{} ahead", ByteSize(ahead))
             };
             format!(
                 "{paused}{percent} % of {}, {ahead}, ↓ {}/s ↑ {} from {}/{} · {}",
@@ -147,7 +151,12 @@ pub fn progress(view: &View) -> String {
 
 /// Nobody need come any more.
 pub(super) fn is_complete(view: &View) -> bool {
-    matches!(&view.stage, Stage::Streaming { length, .. } if view.statistics.chosen_had >= *length)
+    matches!(&view.stage, Stage::Streaming { length, .. } if had(view) >= *length)
+}
+
+/// Bytes of the file that are here.
+fn had(view: &View) -> u64 {
+    view.file.as_ref().map_or(view.statistics.chosen_had, |file| file.report.had)
 }
 
 /// Whom has been asked in vain, a line each.

@@ -51,7 +51,12 @@ fn serve(
 ) -> std::io::Result<()> {
     let mut greeting = [0; 68];
     stream.read_exact(&mut greeting)?;
-    stream.write_all(&handshake(info_hash))?;
+    // Each is somebody else: two connections to one peer id are one too many.
+    let mut hello = handshake(info_hash);
+    let port = stream.local_addr()?.port().to_string();
+    hello.truncate(hello.len() - port.len());
+    hello.extend_from_slice(port.as_bytes());
+    stream.write_all(&hello)?;
     let pieces = film.len().div_ceil(piece_length);
     let mut have = vec![0_u8; pieces.div_ceil(8)];
     for piece in 0..pieces {
@@ -92,19 +97,26 @@ pub fn silent_tracker() -> String {
     format!("udp://{address}/announce")
 }
 
-/// A DHT of one node, which knows these peers for every hash that it is asked about. Gives its address as `HOST:PORT`.
-pub fn dht(id_near: [u8; 20], peers: Vec<SocketAddr>) -> String {
+/// A DHT of two nodes: one to begin with, and one near to the hash, which knows these peers. Gives the first one's address as
+/// `HOST:PORT`.
+pub fn dht(info_hash: [u8; 20], peers: Vec<SocketAddr>) -> String {
+    let mut id = info_hash;
+    id[19] ^= 1;
+    let near = node(id, Vec::new(), peers);
+    let nodes = [&id[..], &[127, 0, 0, 1], &near.port().to_be_bytes()].concat();
+    node(id.map(|byte| !byte), nodes, Vec::new()).to_string()
+}
+
+fn node(id: [u8; 20], nodes: Vec<u8>, peers: Vec<SocketAddr>) -> SocketAddr {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     let address = socket.local_addr().expect("bound");
-    let mut id = id_near;
-    id[19] ^= 1;
     std::thread::spawn(move || {
         let mut packet = [0; 2048];
         while let Ok((length, from)) = socket.recv_from(&mut packet) {
-            if let Some(answer) = small_dht::answer(&packet[..length], &id, &[], &peers) {
+            if let Some(answer) = small_dht::answer(&packet[..length], &id, &nodes, &peers) {
                 let _ = socket.send_to(&answer, from);
             }
         }
     });
-    address.to_string()
+    address
 }

@@ -86,8 +86,8 @@ fn one_of_several_films_is_picked_and_another_one_later() {
     }
     terminal.hides("notes.txt");
     terminal.key("Enter");
-    let screen = terminal.shows("/1/");
-    assert!(screen.contains("映画の時間"), "{screen}");
+    let screen = terminal.shows("映画の時間.mkv  in Series");
+    assert!(screen.contains("http://127.0.0.1:"), "{screen}");
 
     terminal.key("p");
     terminal.shows("notes.txt");
@@ -100,7 +100,7 @@ fn one_of_several_films_is_picked_and_another_one_later() {
     }
     terminal.hides("notes.txt");
     terminal.key("Enter");
-    terminal.shows("S01E10.mp4");
+    terminal.shows("S01E10.mp4  in Series");
     terminal.key("C-c");
     terminal.shows("ended with 0");
 }
