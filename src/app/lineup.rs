@@ -99,18 +99,12 @@ impl Lineup {
         self.0.borrow().places.get(index).copied()
     }
 
-    /// Whether there is a torrent whose files may still become known.
-    pub fn is_growing(&self) -> bool {
-        self.0.borrow().slots.iter().any(|slot| slot.files.is_none() && slot.failure.is_none())
-    }
-
-    /// Returns when something has become known or failed since `self` was last asked by this receiver.
-    pub fn changes(&self) -> impl Future<Output = ()> + use<> {
-        let mut changes = self.0.subscribe();
-        async move {
-            // The sender lives as long as the session.
-            let _ = changes.changed().await;
-        }
+    /// Returns when every torrent's files are known, or never will be.
+    pub async fn grown(&self) {
+        let mut state = self.0.subscribe();
+        let is_settled = |slot: &Slot| slot.files.is_some() || slot.failure.is_some();
+        // The sender lives as long as `self`.
+        let _ = state.wait_for(|state| state.slots.iter().all(is_settled)).await;
     }
 
     fn change(&self, torrent: usize, change: impl FnOnce(&mut Slot)) {
@@ -284,12 +278,12 @@ mod tests {
             ["a/0", "a/1", "c/0"]
         );
         assert_eq!((known.chosen, known.queue.clone()), (1, vec![1, 0, 2]));
-        assert!(lineup.is_growing());
+        assert!(futures_util::FutureExt::now_or_never(lineup.grown()).is_none());
         lineup.know(1, files("b", 1, vec![0]));
         let known = lineup.files().await.expect("known");
         assert_eq!(known.queue, [1, 0, 3, 2]);
         assert_eq!(lineup.place(3), Some((1, 0)));
-        assert!(!lineup.is_growing());
+        assert!(futures_util::FutureExt::now_or_never(lineup.grown()).is_some());
         lineup.choose(2);
         assert_eq!(lineup.files().await.expect("known").chosen, 2);
     }

@@ -513,6 +513,13 @@ impl Session {
         self.latest = moment;
     }
 
+    /// Tells of a torrent's files, unless that has been done; without numbers of other torrents before them.
+    pub(super) fn tell_files_of(&mut self, torrent: usize, files: &Files) {
+        if self.told.insert(torrent) {
+            self.teller.tell(&files_event(torrent, 0, files, self.url.as_deref()));
+        }
+    }
+
     fn tell_files(&mut self) {
         for torrent in 0..self.torrents.len() {
             if self.told.contains(&torrent) {

@@ -30,6 +30,10 @@ const GLANCE: Duration = Duration::from_millis(100);
 /// A file on this computer is read by then, however busy the computer is.
 const GLANCE_AT_A_FILE: Duration = Duration::from_secs(2);
 
+/// How long a player is kept waiting for torrents behind the first, so that its playlist has them; what is known later follows
+/// when it has ended.
+const GATHERING: Duration = Duration::from_secs(2);
+
 /// Films beside the largest are worth a question if they have at least this share of its length: samples and trailers are not.
 const WORTH_ASKING: f64 = 0.2;
 
@@ -149,6 +153,13 @@ async fn stream(
         session.screen.hint("waiting until the film can play to its end without standing still");
         let safety = session.safety();
         if session.attend(safety).await == Attended::Ended {
+            return Ok(Exit::Interrupted);
+        }
+    }
+    if player.is_some() {
+        let lineup = session.lineup.clone();
+        let gathering = tokio::time::timeout(GATHERING, lineup.grown());
+        if session.attend(gathering).await == Attended::Ended {
             return Ok(Exit::Interrupted);
         }
     }
@@ -335,60 +346,66 @@ pub(super) async fn list(flags: &List, ending: Ending) -> Result<Exit, Failure> 
     let teller = Teller::new(flags.json);
     let style = if flags.json { Style::Json } else { Style::Lines };
     let choose = ChooseFlags { list: true, index: flags.index.clone(), file: flags.file.clone(), all: false };
-    let options = Options {
-        choice: if flags.index.is_empty() && flags.file.is_empty() {
-            Choice::Largest
-        } else {
-            choice(&choose)
-        },
-        background: false,
-        ..options(&flags.swarm, &flags.storage)?
-    };
-    let mut session = Session::new(style, 1, teller.sibling(), ending)?;
-    let done = list_one(&mut session, flags, options).await;
+    let options =
+        Options { choice: choice(&choose), background: false, ..options(&flags.swarm, &flags.storage)? };
+    // What happens until the files are known is nobody's interest here.
+    let mut session = Session::new(style, 1, Teller::new(false), ending)?;
+    let done = files_listed(&mut session, flags, options).await;
     drop(session.close().await);
-    if let Err(failure) = &done {
-        teller.tell(&Event::Error { code: failure.exit as u8, message: sentence(&failure.error) });
+    let is_all = flags.index.is_empty() && flags.file.is_empty();
+    match done {
+        Ok(None) => Ok(Exit::Interrupted),
+        Ok(Some(files)) if teller.is_on() => {
+            teller.tell(&files_event(0, 0, &files, None));
+            Ok(Exit::Success)
+        }
+        Ok(Some(files)) => print_lines(&files, (!is_all).then_some(&files.queue)),
+        Err(failure) => {
+            teller.tell(&Event::Error { code: failure.exit as u8, message: sentence(&failure.error) });
+            Err(failure)
+        }
     }
-    done
 }
 
-async fn list_one(session: &mut Session, flags: &List, options: Options) -> Result<Exit, Failure> {
+/// `None`: interrupted.
+async fn files_listed(
+    session: &mut Session,
+    flags: &List,
+    options: Options,
+) -> Result<Option<Arc<Files>>, Failure> {
     let (net, cache) = (session.net.clone(), options.metadata_cache());
-    let source = match session.attend(source::resolve(&flags.torrent, &net, &cache)).await {
-        Attended::Done(source) => source.or_exit(Exit::Source)?,
-        Attended::Ended | Attended::Picked(_) => return Ok(Exit::Interrupted),
+    let Attended::Done(source) = session.attend(source::resolve(&flags.torrent, &net, &cache)).await else {
+        return Ok(None);
     };
-    let all = flags.index.is_empty() && flags.file.is_empty();
-    if let Some(files) = files_of(&source).filter(|_| all) {
-        return print_files(session, &files, None);
+    let source = source.or_exit(Exit::Source)?;
+    let is_all = flags.index.is_empty() && flags.file.is_empty();
+    if let Some(files) = files_of(&source).filter(|_| is_all) {
+        return Ok(Some(Arc::new(files)));
     }
     session.open(0, source, options).await?;
-    let Some(files) = session.files().await? else { return Ok(Exit::Interrupted) };
-    if all {
-        return print_files(session, &files, None);
-    }
-    print_files(session, &files, Some(&files.queue))
+    session.files().await
 }
 
 /// `--list` where nobody can choose: prints the files of all torrents.
 async fn list_all(session: &mut Session, torrents: usize) -> Result<Exit, Failure> {
-    while torrents > 1 && session.lineup.is_growing() {
-        let changes = session.lineup.changes();
-        if session.attend(changes).await == Attended::Ended {
-            return Ok(Exit::Interrupted);
-        }
+    let lineup = session.lineup.clone();
+    if torrents > 1 && session.attend(lineup.grown()).await == Attended::Ended {
+        return Ok(Exit::Interrupted);
     }
     let files = session.lineup.known().context("no torrent could be opened").or_exit(Exit::Source)?;
     print_files(session, &files, None)
 }
 
 /// One line a file: its number, its path, its size; as peerflix has always listed them.
-fn print_files(session: &Session, files: &Files, only: Option<&[usize]>) -> Result<Exit, Failure> {
+fn print_files(session: &mut Session, files: &Files, only: Option<&[usize]>) -> Result<Exit, Failure> {
     if session.teller.is_on() {
-        session.teller.tell(&files_event(0, 0, files, None));
+        session.tell_files_of(0, files);
         return Ok(Exit::Success);
     }
+    print_lines(files, only)
+}
+
+fn print_lines(files: &Files, only: Option<&[usize]>) -> Result<Exit, Failure> {
     let listed: Vec<usize> = only.map_or_else(|| (0..files.files.len()).collect(), <[usize]>::to_vec);
     print(|out| {
         listed.iter().filter_map(|&index| Some((index, files.files.get(index)?))).try_for_each(

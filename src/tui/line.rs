@@ -88,17 +88,16 @@ impl Plain {
             return None;
         }
         self.waiting = Some((since, patience + PATIENCE_AGAIN));
-        let why = match &view.waiting {
-            Some(why) => clean(why),
-            None => format!("no peer yet after {} s; still trying", waited.as_secs()),
-        };
         // While there is nobody, each of those who were asked is told with what it said.
-        let why = if is_alone { format!("{why}:{}", tried(view)) } else { why };
-        if why == self.explained {
+        let tried = if is_alone { tried(view) } else { String::new() };
+        let why = view.waiting.as_deref().map(clean);
+        let told = format!("{}{tried}", why.as_deref().unwrap_or_default());
+        if told == self.explained {
             return None;
         }
-        self.explained.clone_from(&why);
-        Some(why)
+        self.explained = told;
+        let why = why.unwrap_or_else(|| format!("no peer yet after {} s; still trying", waited.as_secs()));
+        Some(if is_alone { format!("{why}:{tried}") } else { why })
     }
 }
 
@@ -294,7 +293,11 @@ mod tests {
             [
                 (0, "looking for peers".to_owned()),
                 (10, tried.to_owned()),
-                (130, "3 of 4 trackers timed out".to_owned()),
+                (
+                    130,
+                    "3 of 4 trackers timed out:\n  DHT: 0 found, 12 nodes known\n  tracker t: refused"
+                        .to_owned()
+                ),
             ]
         );
         view.sources.clear();

@@ -16,6 +16,7 @@ mod outlook;
 mod peer;
 mod pipes;
 mod players;
+mod queue;
 mod run;
 mod scripted;
 mod seeds;

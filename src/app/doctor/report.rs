@@ -179,7 +179,8 @@ fn outcome(report: &SourceReport) -> String {
 }
 
 fn local(report: &SourceReport) -> String {
-    let nodes = report.nodes.map(|nodes| format!(", {nodes} nodes known")).unwrap_or_default();
+    let nodes = |nodes| format!(", {nodes} {} known", if nodes == 1 { "node" } else { "nodes" });
+    let nodes = report.nodes.map(nodes).unwrap_or_default();
     let found = format!("{} found{nodes}", peers_counted(report.found));
     match &report.last {
         Some((Outcome::Failed(failure), _)) => format!("{found}; {}", scrubbed(&failure.to_string())),
