@@ -34,8 +34,8 @@ struct Late {
     from: PeerId,
     block: BlockId,
     expected_at: Timestamp,
-    /// The peer is not sending it yet, so that a cancel will most likely come in time; and it has not been moved so often
-    /// that moving it is all that happens to it.
+    /// The peer is not sending it yet, so that a cancel will most likely come in time, and it has been seen to hear cancels;
+    /// and the block has not been moved so often that moving it is all that happens to it.
     is_movable: bool,
 }
 
@@ -113,7 +113,7 @@ impl Scheduler {
                     continue;
                 }
                 let is_coming = place == 0 || peer.is_coming(now, flying);
-                let is_movable = is_alone && !is_coming && state.moves < MOST_MOVES;
+                let is_movable = is_alone && !is_coming && !peer.is_deaf() && state.moves < MOST_MOVES;
                 late = Some(Late { from: peer.id, block, expected_at, is_movable });
             }
         }
@@ -179,6 +179,9 @@ impl Scheduler {
         self.counts.hot_swaps += 1;
         if late.is_movable {
             self.cancel(now, late.from, late.block);
+            if let Some(peer) = self.peer_mut(late.from) {
+                peer.note_moved();
+            }
             if let Some(progress) = self.begun.get_mut(&late.block.piece)
                 && let Some(state) = progress.blocks.get_mut(late.block.block as usize)
             {

@@ -19,6 +19,10 @@ const FRESH_QUEUE: std::ops::RangeInclusive<u32> = 2..=8;
 const SPARE: u32 = 2;
 /// So many cancelled requests are remembered, because some are answered all the same, and the answer tells the rate.
 const MOST_CANCELLED: usize = 32;
+/// So many blocks that were taken back are remembered, and then half of that.
+const REMEMBERED_MOVES: u32 = 64;
+/// A peer that has sent so many of them all the same, and the most of them, does not hear cancels.
+const DEAF_AFTER: u32 = 4;
 /// No peer is trusted with more, whatever it says of itself.
 const LONGEST_QUEUE: u32 = 256;
 
@@ -31,6 +35,8 @@ pub(super) struct InFlight {
     pub(super) due_at: Timestamp,
     /// There was room on the viewer's line for it: its time says something of the peer, not of that line.
     is_clear: bool,
+    /// It was taken back in good time, as far as we knew, to be asked of another peer.
+    is_moved: bool,
 }
 
 #[derive(Debug)]
@@ -51,6 +57,9 @@ pub(super) struct Peer {
     pub(super) queue: VecDeque<InFlight>,
     /// Cancelled requests that may yet be answered, the newest last.
     cancelled: VecDeque<InFlight>,
+    /// Blocks that were taken back in good time, of late, and those of them that came all the same.
+    moved: u32,
+    came_anyway: u32,
     pub(super) last_answer_at: Option<Timestamp>,
     /// Since when it has owed us something without sending anything.
     pub(super) owing_since: Option<Timestamp>,
@@ -81,6 +90,8 @@ impl Peer {
             estimate,
             queue: VecDeque::new(),
             cancelled: VecDeque::new(),
+            moved: 0,
+            came_anyway: 0,
             last_answer_at: None,
             owing_since: None,
             snubbed: false,
@@ -172,7 +183,7 @@ impl Peer {
         // What is late now delays this one as well, but that is added whenever it is looked at (`delay`).
         let due_at = self.soonest(now) - self.delay(now);
         self.owing_since.get_or_insert(now);
-        self.queue.push_back(InFlight { block, asked_at: now, due_at, is_clear });
+        self.queue.push_back(InFlight { block, asked_at: now, due_at, is_clear, is_moved: false });
     }
 
     /// Takes a block off the queue without an answer.
@@ -194,6 +205,24 @@ impl Peer {
         true
     }
 
+    /// The block that was forgotten last was taken back in good time.
+    pub(super) fn note_moved(&mut self) {
+        if let Some(flying) = self.cancelled.back_mut() {
+            flying.is_moved = true;
+            self.moved += 1;
+        }
+        if self.moved >= REMEMBERED_MOVES {
+            self.moved /= 2;
+            self.came_anyway /= 2;
+        }
+    }
+
+    /// What is taken back from it comes all the same: clients that limit their upload put blocks into a queue of their own as soon
+    /// as they are asked for, and look at no cancel after that.
+    pub(super) fn is_deaf(&self) -> bool {
+        self.came_anyway >= DEAF_AFTER && self.came_anyway * 2 > self.moved
+    }
+
     /// The peer has said that it will not answer what it was asked for: it will not answer a cancelled one either.
     pub(super) fn on_rejected(&mut self, block: BlockId) {
         self.cancelled.retain(|flying| flying.block != block);
@@ -209,6 +238,7 @@ impl Peer {
             .iter()
             .position(|flying| flying.block == block)
             .and_then(|at| self.cancelled.remove(at));
+        self.came_anyway += u32::from(cancelled.is_some_and(|flying| flying.is_moved));
         // Asked for, cancelled, and asked for again: nobody can tell which of the two this answers, and taking the old
         // one's answer for the new one's would make the peer very near.
         if let (Some(flying), None) | (None, Some(flying)) = (asked, cancelled) {
