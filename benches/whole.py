@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """What a whole file costs, and how quickly a huge torrent is ready: what the simulation and the criterion bench cannot tell.
 
-    benches/whole.py file [--mib 306] [--runs 3] [--rqbit PROGRAM]
+    benches/whole.py file [--mib 306] [--runs 3] [--rqbit PROGRAM] [--seeds 4] [--upload KB/S]
         A file from four libtorrent seeds on loopback, read over HTTP at full speed: the client's seconds, CPU seconds and
-        memory; with --rqbit the same of rqbit, in turn. Every byte is compared.
+        memory; with --rqbit the same of rqbit, in turn. Every byte is compared. With --upload each seed limits what it
+        sends, as most people's clients do; then the seconds are to be held against those of the seeds together.
     benches/whole.py huge [--runs 5]
         A torrent of 64.5 GB with 61,559 pieces of 1 MiB: from the start of the process to the line that says that it
         listens, and memory a second later.
@@ -85,7 +86,7 @@ def tracker(ports):
     return f"http://127.0.0.1:{server.server_port}/announce"
 
 
-def seeds(folder, torrent, count):
+def seeds(folder, torrent, count, upload=0):
     import libtorrent as lt
 
     sessions = []
@@ -100,6 +101,10 @@ def seeds(folder, torrent, count):
         adding.save_path = folder
         adding.flags |= lt.torrent_flags.seed_mode
         session.add_torrent(adding)
+        # Peers on loopback are in a class of their own, which has no limit.
+        of_local = session.get_peer_class(lt.session.local_peer_class_id)
+        of_local["upload_limit"] = upload * 1000
+        session.set_peer_class(lt.session.local_peer_class_id, of_local)
         sessions.append(session)
     deadline = time.monotonic() + 30
     while not all(session.listen_port() for session in sessions):
@@ -140,7 +145,7 @@ def whole_file(args):
         torrent = os.path.join(folder, "film.torrent")
         with open(torrent, "wb") as file:
             file.write(bencode({b"info": info}))
-        running = seeds(folder, torrent, 4)
+        running = seeds(folder, torrent, args.seeds, args.upload)
         announce = tracker([session.listen_port() for session in running])
         with open(torrent, "wb") as file:
             file.write(bencode({b"announce": announce.encode(), b"info": info}))
@@ -228,6 +233,8 @@ def main():
     one.add_argument("--mib", type=int, default=306)
     one.add_argument("--runs", type=int, default=3)
     one.add_argument("--rqbit")
+    one.add_argument("--seeds", type=int, default=4)
+    one.add_argument("--upload", type=int, default=0, metavar="KB/S")
     one.set_defaults(run=whole_file)
     one = what.add_parser("huge")
     one.add_argument("--runs", type=int, default=5)
