@@ -9,6 +9,7 @@ mod exit;
 mod folders;
 mod hooks;
 mod lineup;
+mod list;
 mod moment;
 mod pipe;
 mod play;
@@ -48,7 +49,7 @@ pub fn run(cli: Cli) -> Exit {
         }
         Some(Command::List(flags)) => {
             trace_to_stderr(flags.verbose);
-            in_runtime(|ending| watch::list(flags, ending))
+            in_runtime(|ending| list::list(flags, ending))
         }
         Some(Command::Doctor(flags)) => {
             trace_to_stderr(flags.verbose);

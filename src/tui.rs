@@ -21,6 +21,7 @@ pub use self::text::clean;
 
 use self::line::Plain;
 use self::live::Live;
+pub use crate::playback::Playing;
 use crate::read::{FileReport, Statistics};
 
 /// Pictures a second, of a live screen.
@@ -101,24 +102,6 @@ pub struct FileView {
     pub of: usize,
     /// Best with as many cells as [`Screen::cells`] says.
     pub report: FileReport,
-}
-
-/// What the player does, as far as can be told from what it reads.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Playing {
-    /// Where it reads, as time of the film.
-    pub head: Option<Duration>,
-    /// Of the whole film.
-    pub duration: Option<Duration>,
-    /// What is here from the head on, as time of the film and in bytes.
-    pub ahead: Option<Duration>,
-    pub ahead_bytes: u64,
-    /// How often it has stood still so far.
-    pub stalls: u32,
-    /// For how long it has stood still now.
-    pub stalled: Option<Duration>,
-    /// Whether anybody reads at all.
-    pub reading: bool,
 }
 
 /// One connected peer.

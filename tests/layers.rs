@@ -46,7 +46,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("subtitles", &["lock", "read", "units"]),
     ("http", &["lock", "read", "units"]),
     ("player", &["lock", "read", "units"]),
-    ("tui", &["lock", "read", "units"]),
+    ("tui", &["lock", "playback", "read", "units"]),
     // Seeds on this computer, to have something to watch.
     ("demo", &["lock", "net", "units"]),
     // What puts the parts together.

@@ -1,5 +1,8 @@
 //! What is typed, from its first byte to the last thing closed: the parts that every command shares.
 
+mod keys;
+mod queue;
+
 use std::collections::HashSet;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -11,27 +14,25 @@ use tokio::sync::{mpsc, watch};
 
 use super::ending::Ending;
 use super::exit::{Exit, Failure, OrExit};
-use super::hooks::{self, Facts};
 use super::lineup::Lineup;
 use super::moment::{Moment, Observer};
 use super::telling::Teller;
 use super::{report, sentence, view};
 use crate::cli::ServerFlags;
-use crate::events::{self, Event};
+use crate::events::Event;
 use crate::http::route::path_of;
 use crate::http::{self, Server, ServerConfig};
 use crate::net::{Network, NetworkConfig};
-use crate::player::{self, Player};
+use crate::player::Player;
 use crate::read::{Contents, Files, ReadError};
 use crate::source::{self, Source};
 use crate::torrent::{Options, Torrent};
-use crate::tui::{Key, PickerEntry, Screen, Stage, Style};
+use crate::tui::{Key, Screen, Stage, Style};
+
+pub(super) use queue::files_event;
 
 /// All of the closing, at most: a viewer who has pressed Ctrl-C waits less than a second.
 const CLOSING: Duration = Duration::from_millis(950);
-
-/// The most of a subtitle file that is fetched before anybody asks for it.
-const MOST_OF_SUBTITLES: u64 = 4 * 1024 * 1024;
 
 /// How work that was attended ended.
 #[derive(Debug, PartialEq, Eq)]
@@ -260,99 +261,6 @@ impl Session {
         Ok(Some(files))
     }
 
-    fn note_chosen(&mut self, files: &Files) {
-        if let Some(file) = files.files.get(files.chosen) {
-            tracing::info!("{} ({} bytes) is chosen of {} files", file.path, file.length, files.files.len());
-            self.stage = Stage::Streaming { name: file.name().to_owned(), length: file.length };
-        }
-    }
-
-    /// Another file is meant from now on: served at `/`, and fetched first.
-    pub(super) fn choose(&mut self, index: usize) {
-        self.lineup.choose(index);
-        self.observer.turn_to(index);
-        let Some(files) = self.lineup.known() else { return };
-        self.note_chosen(&files);
-        if let Some((torrent, _)) = self.lineup.place(index) {
-            self.fetch(torrent, Some(index));
-        }
-    }
-
-    /// Has a torrent fetch its queue though nobody reads, from a file on.
-    fn fetch(&mut self, torrent: usize, from: Option<usize>) {
-        let (Some(files), Some(Some(opened))) = (self.lineup.known(), self.torrents.get(torrent)) else {
-            return;
-        };
-        if !self.fetches {
-            return;
-        }
-        let inside = |&index: &usize| {
-            self.lineup.place(index).filter(|&(of, _)| of == torrent).map(|(_, inside)| inside)
-        };
-        let start = from.and_then(|from| files.queue.iter().position(|&queued| queued == from)).unwrap_or(0);
-        let rest = files.queue.iter().skip(start).chain(files.queue.iter().take(start));
-        let mut order: Vec<usize> = from.iter().filter_map(inside).chain(rest.filter_map(inside)).collect();
-        let mut seen = HashSet::new();
-        order.retain(|&index| seen.insert(index));
-        opened.fetch(&order);
-    }
-
-    /// Has the film's beginning and its subtitles fetched before a player asks for them: it needs a moment to start.
-    pub(super) fn warm_up(&self, index: usize, subtitles: &[usize]) {
-        for (index, most) in
-            std::iter::once((index, 1)).chain(subtitles.iter().map(|&index| (index, MOST_OF_SUBTITLES)))
-        {
-            let Some(file) = self.lineup.open_unseen(index) else { continue };
-            tokio::spawn(async move {
-                let mut offset = 0;
-                while offset < most.min(file.length()) {
-                    // Whoever reads for real is told what is wrong.
-                    match file.read_at(offset, usize::try_from(most).unwrap_or(usize::MAX)).await {
-                        Ok(bytes) if !bytes.is_empty() => offset += bytes.len() as u64,
-                        _ => break,
-                    }
-                }
-            });
-        }
-    }
-
-    /// The server is there and the files are known.
-    pub(super) fn on_listening(&mut self, files: &Files) {
-        if let Some(command) = self.hooks.on_listening.clone() {
-            let facts = self.facts("listening", files, files.chosen);
-            self.run_hook("--on-listening", command, facts);
-        }
-    }
-
-    fn run_hook(&self, flag: &'static str, command: String, facts: Facts) {
-        let (complaints, is_live) = (self.complaints.0.clone(), self.is_live());
-        tokio::spawn(async move {
-            if let Err(complaint) = hooks::run(flag, command, facts, is_live).await {
-                let _ = complaints.send(complaint);
-            }
-        });
-    }
-
-    fn facts(&self, event: &'static str, files: &Files, index: usize) -> Facts {
-        let file = files.files.get(index);
-        let torrent = self.torrent_of(index);
-        let url = self.url.as_deref();
-        Facts {
-            event,
-            info_hash: torrent.map(|torrent| torrent.info_hash().to_string()).unwrap_or_default(),
-            name: files.name.clone(),
-            index,
-            file: file.map(|file| file.path.clone()).unwrap_or_default(),
-            length: file.map_or(0, |file| file.length),
-            path: torrent
-                .zip(file)
-                .map(|(torrent, file)| path_on_disk(torrent, &file.path))
-                .unwrap_or_default(),
-            url: url.zip(file).map(|(url, file)| url_of(url, index, file.name())).unwrap_or_default(),
-            playlist: url.map(playlist_of).unwrap_or_default(),
-        }
-    }
-
     fn torrent_of(&self, index: usize) -> Option<&Torrent> {
         let (torrent, _) = self.lineup.place(index)?;
         self.torrents.get(torrent)?.as_ref()
@@ -430,66 +338,6 @@ impl Session {
         }
     }
 
-    async fn on_key(&mut self, key: Key) {
-        match key {
-            Key::Pause => {
-                let paused = !self.latest.paused;
-                self.torrents.iter().flatten().for_each(|torrent| torrent.set_paused(paused));
-            }
-            Key::OpenFolder => {
-                let folder = self
-                    .latest
-                    .file
-                    .as_ref()
-                    .and_then(|file| Some(path_on_disk(self.torrent_of(file.index)?, &file.path)))
-                    .and_then(|path| {
-                        path.ancestors().skip(1).find(|folder| folder.is_dir()).map(PathBuf::from)
-                    });
-                match folder {
-                    Some(folder) => {
-                        if let Err(error) = player::open_on_desktop(folder.into_os_string()).await {
-                            self.say(&error.to_string());
-                        }
-                    }
-                    None => self.say("there is no folder yet: nothing has come"),
-                }
-            }
-            Key::CopyUrl => {
-                if let Some(url) = self.current_url() {
-                    self.screen.copy(&url);
-                    self.screen.hint("the URL is in the clipboard, if the terminal allows it");
-                }
-            }
-            Key::Quit | Key::Pick => {}
-        }
-        self.tick();
-    }
-
-    fn current_url(&self) -> Option<String> {
-        let url = self.url.as_deref()?;
-        Some(match &self.latest.file {
-            Some(file) => url_of(url, file.index, file.name()),
-            None => url.to_owned(),
-        })
-    }
-
-    /// Lets the viewer choose a file. `None`: none was, or the end was asked for (then it still is).
-    pub(super) async fn pick(&mut self) -> Option<usize> {
-        let files = self.lineup.known()?;
-        let entry = |(index, file): (usize, &crate::read::File)| PickerEntry {
-            index,
-            path: file.path.clone(),
-            length: file.length,
-        };
-        let entries: Vec<PickerEntry> = files.files.iter().enumerate().map(entry).collect();
-        let at = self.latest.file.as_ref().map_or(files.chosen, |file| file.index);
-        let ending = self.ending.clone();
-        tokio::select! {
-            picked = self.screen.pick(&files.name, &entries, at) => picked,
-            () = ending.asked() => None,
-        }
-    }
-
     /// Looks at everything, and tells whoever is to know.
     fn tick(&mut self) {
         let cells = self.screen.cells();
@@ -511,67 +359,6 @@ impl Session {
         let view = view::of(&moment, &self.stage, self.current_url_of(&moment), self.player_name.as_deref());
         self.screen.show(&view);
         self.latest = moment;
-    }
-
-    /// Tells of a torrent's files, unless that has been done; without numbers of other torrents before them.
-    pub(super) fn tell_files_of(&mut self, torrent: usize, files: &Files) {
-        if self.told.insert(torrent) {
-            self.teller.tell(&files_event(torrent, 0, files, self.url.as_deref()));
-        }
-    }
-
-    fn tell_files(&mut self) {
-        for torrent in 0..self.torrents.len() {
-            if self.told.contains(&torrent) {
-                continue;
-            }
-            let Some((first, known)) = self.lineup.files_of(torrent) else { continue };
-            self.told.insert(torrent);
-            self.teller.tell(&files_event(torrent, first, &known, self.url.as_deref()));
-        }
-    }
-
-    fn current_url_of(&self, moment: &Moment) -> Option<String> {
-        let url = self.url.as_deref()?;
-        let is_plain = self
-            .lineup
-            .known()
-            .is_none_or(|files| moment.file.as_ref().is_none_or(|file| file.index == files.chosen));
-        Some(match &moment.file {
-            Some(file) if !is_plain => url_of(url, file.index, file.name()),
-            _ => url.to_owned(),
-        })
-    }
-
-    /// Files of the queue that have become whole are told of, and the next torrent's turn comes.
-    fn note_finished(&mut self) {
-        let Some(files) = self.lineup.known() else { return };
-        let mut turn = None;
-        for &index in &files.queue {
-            if self.finished.contains(&index) {
-                continue;
-            }
-            let Some((torrent, inside)) = self.lineup.place(index) else { continue };
-            let Some(Some(opened)) = self.torrents.get(torrent) else { continue };
-            if !opened.is_whole(inside) {
-                turn.get_or_insert(torrent);
-                if Some(index) == self.latest.file.as_ref().map(|file| file.index) || turn == Some(torrent) {
-                    continue;
-                }
-                break;
-            }
-            self.finished.insert(index);
-            let path = files.files.get(index).map(|file| file.path.clone()).unwrap_or_default();
-            self.teller.tell(&Event::Finished { index, path });
-            if let Some(command) = self.hooks.on_downloaded.clone() {
-                let facts = self.facts("downloaded", &files, index);
-                self.run_hook("--on-downloaded", command, facts);
-            }
-        }
-        if let Some(turn) = turn.filter(|&turn| turn > self.fetching) {
-            self.fetching = turn;
-            self.fetch(turn, None);
-        }
     }
 
     /// The URL of a file.
@@ -679,23 +466,6 @@ fn reached(moment: &Moment) -> Option<(usize, f64)> {
         _ => reader.head as f64 / file.length.max(1) as f64,
     };
     Some((file.index, share))
-}
-
-/// The files of a torrent as an event; the first of them has this number.
-pub(super) fn files_event(torrent: usize, first: usize, known: &Files, url: Option<&str>) -> Event {
-    let file = |(inside, file): (usize, &crate::read::File)| events::File {
-        index: first + inside,
-        path: file.path.clone(),
-        length: file.length,
-        url: url.map(|url| url_of(url, first + inside, file.name())),
-    };
-    Event::Metadata {
-        torrent,
-        info_hash: known.info_hash.clone(),
-        name: known.name.clone(),
-        files: known.files.iter().enumerate().map(file).collect(),
-        queue: known.queue.iter().map(|&inside| first + inside).collect(),
-    }
 }
 
 fn path_on_disk(torrent: &Torrent, path: &str) -> PathBuf {

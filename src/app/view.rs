@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::moment::Moment;
 use crate::swarm::PeerReport;
-use crate::tui::{FileView, PeerView, Playing, Stage, View};
+use crate::tui::{FileView, PeerView, Stage, View};
 use crate::units::ByteSize;
 
 pub(super) fn of(moment: &Moment, stage: &Stage, url: Option<String>, player: Option<&str>) -> View {
@@ -20,22 +20,13 @@ pub(super) fn of(moment: &Moment, stage: &Stage, url: Option<String>, player: Op
         of: file.place.1,
         report: file.report.clone(),
     });
-    let playing = &moment.playing;
     View {
         stage,
         url,
         player: player.map(str::to_owned),
         file,
         statistics: moment.statistics.clone(),
-        playing: Playing {
-            head: playing.position,
-            duration: playing.duration,
-            ahead: playing.ahead,
-            ahead_bytes: playing.ahead_bytes,
-            stalls: playing.stalls,
-            stalled: playing.stalled,
-            reading: playing.reading,
-        },
+        playing: moment.playing,
         peers: peers(moment),
         waiting: moment.why.clone(),
         forecast: moment.forecast.as_ref().map(ToString::to_string),

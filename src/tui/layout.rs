@@ -333,7 +333,7 @@ fn doing_in(view: &View, few_words: bool) -> String {
         }
         return facts.join(" · ");
     }
-    let at = match (playing.head, playing.duration) {
+    let at = match (playing.position, playing.duration) {
         (Some(head), Some(duration)) => format!("at {} of {}", clock(head), clock(duration)),
         (Some(head), None) => format!("at {}", clock(head)),
         _ => "reads".to_owned(),

@@ -99,7 +99,8 @@ fn streaming() -> View {
             stalled_readers: 0,
         },
         playing: Playing {
-            head: Some(Duration::from_secs(723)),
+            begun: true,
+            position: Some(Duration::from_secs(723)),
             duration: Some(Duration::from_secs(5530)),
             ahead: Some(Duration::from_secs(1264)),
             ahead_bytes: 263_000_000,

@@ -1,0 +1,82 @@
+//! What a viewer asks for with a key.
+
+use std::path::PathBuf;
+
+use super::{Session, path_on_disk, url_of};
+use crate::app::moment::Moment;
+use crate::player;
+use crate::tui::{Key, PickerEntry};
+
+impl Session {
+    pub(super) async fn on_key(&mut self, key: Key) {
+        match key {
+            Key::Pause => {
+                let paused = !self.latest.paused;
+                self.torrents.iter().flatten().for_each(|torrent| torrent.set_paused(paused));
+            }
+            Key::OpenFolder => {
+                let folder = self
+                    .latest
+                    .file
+                    .as_ref()
+                    .and_then(|file| Some(path_on_disk(self.torrent_of(file.index)?, &file.path)))
+                    .and_then(|path| {
+                        path.ancestors().skip(1).find(|folder| folder.is_dir()).map(PathBuf::from)
+                    });
+                match folder {
+                    Some(folder) => {
+                        if let Err(error) = player::open_on_desktop(folder.into_os_string()).await {
+                            self.say(&error.to_string());
+                        }
+                    }
+                    None => self.say("there is no folder yet: nothing has come"),
+                }
+            }
+            Key::CopyUrl => {
+                if let Some(url) = self.current_url() {
+                    self.screen.copy(&url);
+                    self.screen.hint("the URL is in the clipboard, if the terminal allows it");
+                }
+            }
+            Key::Quit | Key::Pick => {}
+        }
+        self.tick();
+    }
+
+    pub(super) fn current_url(&self) -> Option<String> {
+        let url = self.url.as_deref()?;
+        Some(match &self.latest.file {
+            Some(file) => url_of(url, file.index, file.name()),
+            None => url.to_owned(),
+        })
+    }
+
+    /// Lets the viewer choose a file. `None`: none was, or the end was asked for (then it still is).
+    pub(in crate::app) async fn pick(&mut self) -> Option<usize> {
+        let files = self.lineup.known()?;
+        let entry = |(index, file): (usize, &crate::read::File)| PickerEntry {
+            index,
+            path: file.path.clone(),
+            length: file.length,
+        };
+        let entries: Vec<PickerEntry> = files.files.iter().enumerate().map(entry).collect();
+        let at = self.latest.file.as_ref().map_or(files.chosen, |file| file.index);
+        let ending = self.ending.clone();
+        tokio::select! {
+            picked = self.screen.pick(&files.name, &entries, at) => picked,
+            () = ending.asked() => None,
+        }
+    }
+
+    pub(super) fn current_url_of(&self, moment: &Moment) -> Option<String> {
+        let url = self.url.as_deref()?;
+        let is_plain = self
+            .lineup
+            .known()
+            .is_none_or(|files| moment.file.as_ref().is_none_or(|file| file.index == files.chosen));
+        Some(match &moment.file {
+            Some(file) if !is_plain => url_of(url, file.index, file.name()),
+            _ => url.to_owned(),
+        })
+    }
+}
