@@ -65,7 +65,7 @@ pub fn run(cli: Cli) -> Exit {
     match done {
         Ok(exit) => exit,
         Err(failure) => {
-            let _ = writeln!(std::io::stderr().lock(), "peerflix: {}", sentence(&failure.error));
+            crate::tui::to_stderr(&format!("peerflix: {}", sentence(&failure.error)));
             failure.exit
         }
     }
@@ -85,7 +85,7 @@ fn sentence(error: &anyhow::Error) -> String {
 /// Notes that change nothing, to standard error.
 fn tell(notes: &[String]) {
     for note in notes {
-        let _ = writeln!(std::io::stderr().lock(), "peerflix: {note}");
+        crate::tui::to_stderr(&format!("peerflix: {note}"));
     }
 }
 

@@ -192,7 +192,8 @@ pub struct ChooseFlags {
     /// Choose from a list of the files; not on a terminal: print it and end
     #[arg(short, long, group = "choice")]
     pub list: bool,
-    /// Take the files of these numbers: 3, 3-7, or 1,4-6 [default: the largest film, else the largest file]
+    /// Take the files of these numbers: 3, 3-7, or 1,4-6 [default: the largest film, else the largest file; of several
+    /// films on a terminal, the one that is chosen from a list]
     #[arg(short, long, value_name = "N", value_delimiter = ',', value_parser = value::indices, group = "choice")]
     pub index: Vec<RangeInclusive<usize>>,
     /// Take the files of this name, path, or pattern such as '*s01e0[1-5]*' (again for more)

@@ -89,7 +89,7 @@ pub enum PlayerError {
     OpenQuote(String),
     #[error("the player's command is empty; it should be a program and its arguments, like 'mpv --fs'")]
     NoCommand,
-    #[error("nothing on this desktop opens {url}: {source}")]
+    #[error("nothing on this desktop opens {url}")]
     NotOpened { url: String, source: io::Error },
 }
 

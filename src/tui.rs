@@ -255,8 +255,17 @@ impl Drop for Screen {
 }
 
 /// Whoever does not read this any more misses it.
-fn to_stderr(text: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
+/// Says something to standard error; on a terminal, in lines that are broken between words.
+pub fn to_stderr(text: &str) {
+    let mut out = std::io::stderr().lock();
+    let columns = match out.is_terminal() {
+        true => ratatui::crossterm::terminal::size().map_or(0, |(columns, _)| usize::from(columns)),
+        false => 0,
+    };
+    let _ = match columns {
+        0..20 => writeln!(out, "{text}"),
+        _ => writeln!(out, "{}", text::folded(text, columns)),
+    };
 }
 
 fn to_stdout(text: &str) -> bool {

@@ -36,7 +36,7 @@ pub(super) async fn doctor(flags: &Doctor, ending: Ending) -> Result<Exit, Failu
         session.say(&format!("looking for {} s; Ctrl-C reports what is known by then", flags.seconds));
     }
     let server = match session.listen(&ServerFlags::default()).await {
-        Ok(url) => Ok(format!("answers at {url}")),
+        Ok(url) => Ok(format!("can serve at {url}")),
         Err(failure) => Err(sentence(&failure.error)),
     };
     let begun = Instant::now();
@@ -45,10 +45,12 @@ pub(super) async fn doctor(flags: &Doctor, ending: Ending) -> Result<Exit, Failu
     let found = findings(&mut session, server, &folder, begun.elapsed(), seen);
     session.close().await;
     let json = flags.json;
+    let is_none = matches!(found.torrent, TorrentFacts::None(_));
     print(|out| match json {
         true => writeln!(out, "{}", report::json(&found)),
         false => out.write_all(text(&found).as_bytes()),
-    })
+    })?;
+    Ok(if is_none { Exit::Source } else { Exit::Success })
 }
 
 async fn look(

@@ -68,6 +68,8 @@ pub(super) struct Observer {
     playback: Playback,
     /// Stalls in files before this one.
     stalls_before: u32,
+    /// The torrent that it was about.
+    about: Option<usize>,
     /// Bytes a second, smoothed; `None` before anything has come.
     rate: Option<f64>,
     /// How long the films play, as far as that is known; `None` inside: it cannot be told.
@@ -92,6 +94,7 @@ impl Observer {
             current: None,
             playback: Playback::new(),
             stalls_before: 0,
+            about: None,
             rate: None,
             durations: Arc::default(),
             asked: HashSet::new(),
@@ -118,10 +121,26 @@ impl Observer {
             torrents.iter().map(|torrent| torrent.as_ref().map(Torrent::why)).collect();
         let passed = self.looked_at.elapsed().as_secs_f64();
         self.looked_at = Instant::now();
-        self.smooth(statistics.download_rate, passed);
         self.pace(&mut whereabouts, passed);
         let known = lineup.known();
         let file = known.as_ref().and_then(|files| self.current_file(lineup, torrents, files, cells));
+        // Of several torrents, the numbers, the peers and the causes are those of the one that it is about.
+        let torrent = file.as_ref().and_then(|file| lineup.place(file.index)).map(|(torrent, _)| torrent);
+        let statistics = match torrent.and_then(|torrent| torrents.get(torrent)) {
+            Some(Some(torrent)) => torrent.statistics(),
+            _ => statistics,
+        };
+        if let Some(torrent) = torrent {
+            whereabouts
+                .iter_mut()
+                .enumerate()
+                .filter(|(at, _)| *at != torrent)
+                .for_each(|(_, other)| *other = None);
+            if self.about != Some(torrent) {
+                (self.about, self.rate) = (Some(torrent), None);
+            }
+        }
+        self.smooth(statistics.download_rate, passed);
         let mut moment = Moment {
             sources: whereabouts.iter().flatten().flat_map(report::sources).collect(),
             trouble: whereabouts.iter().flatten().find_map(|whereabouts| whereabouts.trouble.clone()),
@@ -145,13 +164,7 @@ impl Observer {
             Some(file) => !file.is_whole() && is_waited_for(file, &moment.playing),
         };
         if waits {
-            // Of several torrents the one that matters is that of the file, or the first.
-            let torrent = moment
-                .file
-                .as_ref()
-                .and_then(|file| lineup.place(file.index))
-                .map_or(0, |(torrent, _)| torrent);
-            let whereabouts = whereabouts.get(torrent).and_then(Option::as_ref);
+            let whereabouts = whereabouts.get(torrent.unwrap_or(0)).and_then(Option::as_ref);
             moment.why =
                 whereabouts.and_then(|whereabouts| why::why(whereabouts, &moment.statistics, moment.paused));
         }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use futures_util::FutureExt;
 use tokio::sync::{mpsc, watch};
 
 use super::ending::Ending;
@@ -441,6 +442,11 @@ async fn open(
     match Torrent::open(source, options, net).await {
         Ok(opened) => {
             lineup.open_torrent(torrent, Arc::new(opened.clone()));
+            // Known already, where the metadata was: whoever has been told the URL has got what was asked for.
+            if let Some(Ok(files)) = opened.files().now_or_never() {
+                lineup.know(torrent, files);
+                return Ok(opened);
+            }
             let (lineup, knowing) = (lineup.clone(), opened.clone());
             tokio::spawn(async move {
                 match knowing.files().await {

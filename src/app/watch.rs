@@ -1,5 +1,6 @@
 //! `peerflix TORRENT...`.
 
+use std::io::IsTerminal;
 use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
@@ -70,6 +71,7 @@ fn prepare(
     teller: Teller,
     ending: Ending,
 ) -> Result<(Session, Options, Option<player::Choice>), Failure> {
+    check_outputs(flags)?;
     let player = chosen_player(&flags.playback.players, &flags.extra)?;
     let options = Options {
         choice: choice(&flags.choose),
@@ -95,6 +97,30 @@ fn prepare(
         session.fetch_only_watched();
     }
     Ok((session, options, player))
+}
+
+/// What would end in a mess, or in nothing, is said before anything is begun.
+fn check_outputs(flags: &Watch) -> Result<(), Failure> {
+    let wrong = |text: String| Err(anyhow::anyhow!(text)).or_exit(Exit::Usage);
+    if flags.playback.to_stdout() {
+        if flags.output.json {
+            return wrong(
+                "standard output is for the film or for the events: --stdout and --json do not go together"
+                    .into(),
+            );
+        }
+        if std::io::stdout().is_terminal() && !flags.choose.list {
+            return wrong(
+                "standard output is this terminal, which cannot show a film: pipe it, as in peerflix … --stdout | mpv -, or send it to a file with > film.mkv".into(),
+            );
+        }
+    }
+    match flags.subtitles.subtitles.as_deref() {
+        Some(file) if !file.contains("://") && !Path::new(file).is_file() => {
+            wrong(format!("there is no file {file} to take subtitles from"))
+        }
+        _ => Ok(()),
+    }
 }
 
 async fn stream(

@@ -27,11 +27,21 @@ pub(super) fn why(whereabouts: &Whereabouts, statistics: &Statistics, is_paused:
     let connected = whereabouts.counts.connected;
     if is_metadata {
         return Some(match connected {
-            0 => format!(
-                "the list of files has to come from a peer, and there is none: {}",
-                account(whereabouts)
+            0 => {
+                let has_trackers =
+                    whereabouts.sources.iter().any(|report| matches!(report.whom, Whom::Tracker { .. }));
+                let hint = if has_trackers { "" } else { "; the link names no tracker" };
+                format!(
+                    "the list of files has to come from a peer, and there is none: {}{hint}",
+                    account(whereabouts)
+                )
+            }
+            1 => {
+                "1 peer is connected and was asked for the list of files, and has not sent it yet".to_owned()
+            }
+            _ => format!(
+                "{connected} peers are connected and were asked for the list of files; none has sent it yet"
             ),
-            _ => format!("the list of files is being fetched from {}", peers(connected)),
         });
     }
     let unchoking = statistics.unchoking.min(connected);
@@ -90,7 +100,13 @@ fn sources(reports: &[SourceReport]) -> (Vec<String>, Vec<String>) {
             // That the local network is silent is the rule, and no news.
             failed.push(match report.nodes {
                 Some(1..) => format!("{name} knows nobody so far"),
-                _ => format!("{name} is still being joined"),
+                _ => match &report.last {
+                    Some((Outcome::Failed(Failure::DnsFailed), _)) => format!(
+                        "{name} cannot be joined, since no name can be looked up (is this computer offline?)"
+                    ),
+                    Some((Outcome::Failed(_), _)) => format!("{name} cannot be reached"),
+                    _ => format!("{name} is still being joined"),
+                },
             });
         }
     }

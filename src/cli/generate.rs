@@ -32,7 +32,7 @@ The player is not installed, or could not be started.
 The address could not be listened on.
 .TP
 .B 7
-The disk is full, the folder cannot be written, or another peerflix uses this torrent.
+The folder cannot be written, or another peerflix uses this torrent. (A disk that is full is told, and waited for.)
 .TP
 .B 130
 Ended by Ctrl\-C before it was done, or by a second Ctrl\-C.

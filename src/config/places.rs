@@ -127,12 +127,18 @@ fn of_variables(surroundings: &Surroundings) -> Found {
 
 fn of_file(path: &Path, format: Format, trust: Trust) -> Result<(Option<Found>, Fate), Stop> {
     let left_out = |why: String| match trust {
-        Trust::Named => Err(Stop::wrong(format!("{} {why}", path.display()))),
+        // What somebody wrote for us, and we cannot read, would be missed.
+        Trust::Named | Trust::Own if format == Format::Toml || trust == Trust::Named => {
+            Err(Stop::wrong(format!("{} {why}", path.display())))
+        }
         _ => Ok((None, Fate::LeftOut(why))),
     };
     match std::fs::metadata(path) {
         // A folder is where newer files are.
-        Ok(known) if !known.is_file() && trust != Trust::Named => return Ok((None, Fate::Missing)),
+        Ok(known) if !known.is_file() && trust != Trust::Named && format != Format::Toml => {
+            return Ok((None, Fate::Missing));
+        }
+        Ok(known) if !known.is_file() => return left_out("is no file".to_owned()),
         Ok(known) if known.len() > MOST => return left_out("is too long for a configuration".to_owned()),
         Ok(known) if trust == Trust::Around && !is_ours(&known) => {
             return left_out("belongs to somebody else".to_owned());

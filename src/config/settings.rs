@@ -145,7 +145,7 @@ impl Setting {
         let otherwise = match option.kind {
             Kind::Switch => "false",
             Kind::Count => "0",
-            Kind::One | Kind::Many => option.default().unwrap_or("none"),
+            Kind::One | Kind::Many => option.default().unwrap_or("not set"),
         };
         Setting {
             key: option.key.clone(),

@@ -11,7 +11,7 @@ pub enum Ending {
     ConnectTimeout,
     #[error("cannot be reached from here")]
     Unreachable,
-    #[error("closed at once (it may have enough peers, or want encryption)")]
+    #[error("closed at once (it may not have this torrent, have enough peers, or want encryption)")]
     ClosedBeforeHandshake,
     #[error("connected, but did not say the handshake in time")]
     HandshakeTimeout,

@@ -101,8 +101,28 @@ fn largest(files: &[File], among: impl Iterator<Item = usize>) -> Option<usize> 
 
 fn in_natural_order(files: &[File], mut indices: Vec<usize>) -> Vec<usize> {
     let path = |index: usize| files.get(index).map_or("", |file| file.path.as_str());
-    indices.sort_by(|&a, &b| natural_order(path(a), path(b)));
+    indices.sort_by(|&a, &b| {
+        is_extra(path(a)).cmp(&is_extra(path(b))).then_with(|| natural_order(path(a), path(b)))
+    });
     indices
+}
+
+/// Of what comes with films, and is watched after them if at all.
+fn is_extra(path: &str) -> bool {
+    const FOLDERS: [&str; 10] = [
+        "behind the scenes",
+        "bonus",
+        "deleted scenes",
+        "extra",
+        "extras",
+        "featurettes",
+        "sample",
+        "samples",
+        "trailer",
+        "trailers",
+    ];
+    let mut folders = path.split('/').rev().skip(1);
+    folders.any(|folder| FOLDERS.iter().any(|extra| extra.eq_ignore_ascii_case(folder)))
 }
 
 fn named(files: &[File], name: &str) -> Vec<usize> {
@@ -209,7 +229,7 @@ mod tests {
 
     #[test]
     fn a_pattern_is_all_that_it_matches_in_natural_order() {
-        assert_eq!(names(&["*.mkv"]), Ok(vec![0, 2, 1]));
+        assert_eq!(names(&["*.mkv"]), Ok(vec![2, 1, 0]), "extras last");
         assert_eq!(names(&["*s01e*"]), Ok(vec![2, 1]));
         assert_eq!(names(&["*.mp3"]), Ok(vec![6, 5]));
         assert_eq!(names(&["*e10*.srt", "*e10*", "*s01e*"]), Ok(vec![4, 1, 2]), "each once, as typed");
@@ -217,7 +237,7 @@ mod tests {
 
     #[test]
     fn all_is_what_can_be_played_and_else_everything() {
-        assert_eq!(choose(&files(), &Choice::All, &[1]), Ok(vec![0, 6, 2, 1, 5]));
+        assert_eq!(choose(&files(), &Choice::All, &[1]), Ok(vec![6, 2, 1, 5, 0]));
         let files = ["10.zim", "9.zim"].map(|path| File { path: path.to_owned(), length: 1 });
         assert_eq!(choose(&files, &Choice::All, &[]), Ok(vec![1, 0]));
     }

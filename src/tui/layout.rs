@@ -324,7 +324,6 @@ fn doing_in(view: &View, few_words: bool) -> String {
     if !playing.reading {
         facts.push(match player {
             Some(player) => format!("{player} does not read now"),
-            None if is_complete => "nobody reads now".to_owned(),
             None if few_words => "nobody reads yet: open the URL in a player".to_owned(),
             None => "nobody reads yet: open the URL in any player or browser".to_owned(),
         });
@@ -389,7 +388,7 @@ fn label(text: &str, palette: Palette) -> Span<'static> {
     Span::styled(format!("{text:<LABEL$}"), palette.dim())
 }
 
-const HELP: [(&str, &str); 9] = [
+const HELP: [(&str, &str); 12] = [
     ("space", "pause, or go on: nothing is fetched or sent"),
     ("p", "pick another file"),
     ("o", "open the folder of the files"),
@@ -397,7 +396,10 @@ const HELP: [(&str, &str); 9] = [
     ("q", "end; Ctrl-C too"),
     ("?", "these words, and back"),
     ("━ ╍ ─", "of the file: here, on its way, still to come"),
-    ("▲", "where a player reads"),
+    ("▲", "where a player reads: ahead of what it shows"),
+    ("choke", "a peer that chokes us does not send; one that unchokes us does"),
+    ("known", "addresses of more peers, not connected now"),
+    ("swap", "hot-swap: a late block asked of another peer; what then comes twice is wasted"),
     ("owes", "blocks of 16 KiB asked of a peer and not come"),
 ];
 

@@ -77,6 +77,26 @@ pub(super) fn wrap(text: &str, most: usize) -> Vec<String> {
     lines
 }
 
+/// The lines of a text, each broken between words where it is longer than `most` columns. A word that is longer stays whole: it
+/// may be a URL, to be copied.
+pub(super) fn folded(text: &str, most: usize) -> String {
+    let fold = |line: &str| {
+        let mut folded = String::new();
+        let mut column = 0;
+        for word in line.split_inclusive(' ') {
+            if column > 0 && column + width(word.trim_end()) > most {
+                folded.truncate(folded.trim_end().len());
+                folded.push('\n');
+                column = 0;
+            }
+            folded.push_str(word);
+            column += width(word);
+        }
+        folded
+    };
+    text.lines().map(fold).collect::<Vec<_>>().join("\n")
+}
+
 /// The first `rows` of such lines; the last one says if there were more.
 pub(super) fn first_rows(mut lines: Vec<String>, rows: usize, most: usize) -> Vec<String> {
     if lines.len() > rows {

@@ -197,6 +197,7 @@ fn peers_counted(count: usize) -> String {
 
 fn incoming(found: &Findings) -> String {
     match found.counts.incoming {
+        _ if found.port == 0 => "not listening: there was no torrent to listen for".to_owned(),
         0 => format!(
             "listening at port {}; nobody has dialled in, so it may not be reachable from outside (no harm: we dial)",
             found.port
@@ -227,7 +228,12 @@ fn peers(found: &Findings) -> Vec<String> {
     }
     let mut endings: Vec<(&Ending, &u64)> = found.counts.endings.iter().collect();
     endings.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
-    lines.extend(endings.into_iter().map(|(ending, count)| format!("{count} times: one {ending}")));
+    if !endings.is_empty() {
+        let times = |count: u64| if count == 1 { "once".to_owned() } else { format!("{count} times") };
+        let endings: Vec<String> =
+            endings.into_iter().map(|(ending, &count)| format!("{ending}: {}", times(count))).collect();
+        lines.push(format!("dials and connections that ended: {}", endings.join("; ")));
+    }
     lines
 }
 

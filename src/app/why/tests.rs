@@ -158,7 +158,20 @@ fn the_metadata_has_to_come_first() {
         "the list of files has to come from a peer, and there is none: the tracker could not be looked up",
     );
     waiting.counts.connected = 1;
-    told(&waiting, &nothing, "the list of files is being fetched from 1 peer");
+    told(
+        &waiting,
+        &nothing,
+        "1 peer is connected and was asked for the list of files, and has not sent it yet",
+    );
+    waiting.counts.connected = 0;
+    waiting.sources =
+        vec![SourceReport { last: Some((Outcome::Failed(Failure::DnsFailed), Duration::ZERO)), ..dht(0, 0) }];
+    told(
+        &waiting,
+        &nothing,
+        "the list of files has to come from a peer, and there is none: the DHT cannot be joined, since no name can be \
+         looked up (is this computer offline?); the link names no tracker",
+    );
 }
 
 #[test]
