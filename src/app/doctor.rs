@@ -68,7 +68,11 @@ async fn look(
     let source = match session.attend(resolving).await {
         Attended::Done(Ok(Ok(source))) => source,
         Attended::Done(Ok(Err(error))) => {
-            seen.torrent = TorrentFacts::None(error.to_string());
+            // What was typed may say what is watched, and by whom.
+            let typed = typed.trim();
+            let why = error.to_string();
+            let why = if typed.is_empty() { why } else { why.replace(typed, "(what was typed)") };
+            seen.torrent = TorrentFacts::None(why);
             return seen;
         }
         Attended::Done(Err(_)) => {

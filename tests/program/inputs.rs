@@ -174,3 +174,12 @@ fn a_port_in_use_is_passed_over() {
     running.interrupt();
     assert_eq!(running.ended().code, Some(0));
 }
+
+#[test]
+fn what_would_end_in_a_mess_is_said_before_anything_is_begun() {
+    let torrent = Torrent::of_file("film.mp4", demo());
+    let both = [torrent.typed(), "--stdout", "--json", "--no-dht", "--no-lsd"];
+    Peerflix::new(both).said().failed_with(2, &["--stdout", "--json"]);
+    let lost = [torrent.typed(), "--subtitles=/nowhere/film.srt", "--no-dht", "--no-lsd", "--port=0"];
+    Peerflix::new(lost).said().failed_with(2, &["/nowhere/film.srt"]);
+}

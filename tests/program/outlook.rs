@@ -148,3 +148,12 @@ fn the_doctor_tells_who_refuses_and_who_chokes() {
         assert!(report.contains(words), "no {words:?} in:\n{report}");
     }
 }
+
+#[test]
+fn the_doctor_of_what_is_no_torrent_says_so_without_naming_it() {
+    let said = Peerflix::new(["doctor", "/home/somebody/private.torrent", "--no-dht", "--no-lsd"]).said();
+    assert_eq!(said.code, Some(3), "{}", said.errors);
+    let report = said.text();
+    assert!(report.contains("there is no file (what was typed)"), "{report}");
+    assert!(!report.contains("somebody") && !report.contains("private"), "{report}");
+}

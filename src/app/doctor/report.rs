@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
 
-use crate::swarm::discovery::{Doing, Outcome, SourceReport, Whom};
+use crate::swarm::discovery::{Doing, Failure, Outcome, SourceReport, Whom};
 use crate::swarm::{Ending, PeerReport, SwarmCounts};
 use crate::units::ByteSize;
 
@@ -78,6 +78,11 @@ pub(in crate::app) fn text(found: &Findings) -> String {
         },
     );
     rows.add("disk", &disk(&found.disk));
+    if let TorrentFacts::None(_) = found.torrent {
+        // Nobody was asked for anything.
+        rows.add("verdict", &scrubbed(&found.verdict));
+        return rows.0;
+    }
     rows.list("trackers", trackers(&found.sources));
     for whom in [Whom::Dht, Whom::Lsd] {
         let name = if whom == Whom::Dht { "DHT" } else { "local net" };
@@ -183,6 +188,9 @@ fn local(report: &SourceReport) -> String {
     let nodes = report.nodes.map(nodes).unwrap_or_default();
     let found = format!("{} found{nodes}", peers_counted(report.found));
     match &report.last {
+        Some((Outcome::Failed(Failure::DnsFailed), _)) => {
+            format!("{found}; the names of its first nodes cannot be looked up")
+        }
         Some((Outcome::Failed(failure), _)) => format!("{found}; {}", scrubbed(&failure.to_string())),
         _ => match report.doing {
             Doing::Off(_) => format!("off; {found}"),
@@ -197,7 +205,6 @@ fn peers_counted(count: usize) -> String {
 
 fn incoming(found: &Findings) -> String {
     match found.counts.incoming {
-        _ if found.port == 0 => "not listening: there was no torrent to listen for".to_owned(),
         0 => format!(
             "listening at port {}; nobody has dialled in, so it may not be reachable from outside (no harm: we dial)",
             found.port

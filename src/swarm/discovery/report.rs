@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::super::tracker::{Outcome, usable};
+use super::super::tracker::{Failure, Outcome, usable};
 use super::super::{Candidate, Origin};
 use crate::lock::lock;
 use crate::net::Family;
@@ -96,6 +96,9 @@ impl fmt::Display for SourceReport {
         match (&self.last, self.doing) {
             (_, Doing::Off(WhyOff::Private)) => f.write_str("not asked, the torrent is private"),
             (None, Doing::StandingBy) => f.write_str("asked when the one before it fails"),
+            (Some((Outcome::Failed(Failure::DnsFailed), _)), _) if self.whom == Whom::Dht => {
+                f.write_str("the names of its first nodes cannot be looked up (is this computer offline?)")
+            }
             (Some((outcome, _)), Doing::Waiting { again_in }) => {
                 write!(f, "{outcome}; asked again in {} s", again_in.as_secs())
             }
