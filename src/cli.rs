@@ -35,7 +35,7 @@ Every option can also stand in ~/.config/peerflix/config.toml (port = 9000) or i
 that is set there is unset with =false, as in --vlc=false.
 
 Exit codes: 0 ended as asked, 1 failed, 2 wrong usage, 3 not a torrent, 4 no such file in it,
-5 no player, or it failed, 6 cannot listen, 7 disk trouble, 130 interrupted before it was done.";
+5 no player, or it failed, 6 cannot listen, 7 disk trouble, 130 interrupted before it could be played.";
 
 /// Type a magnet link, watch the film.
 ///

@@ -171,8 +171,8 @@ pub struct Player {
     name: String,
     /// `None` for the desktop's: it is not ours.
     child: Option<Child>,
-    /// What it writes to standard error.
-    words: Option<JoinHandle<String>>,
+    /// What it writes to standard error, and to standard output.
+    words: Vec<JoinHandle<String>>,
 }
 
 /// Starts a player. Its input and output are nothing, so that it neither takes the keys nor draws over the screen; the end of
@@ -187,18 +187,23 @@ pub async fn start(
     let name = choice.name().to_owned();
     if *choice == Choice::Open {
         open_on_desktop(launch.url.clone().into()).await?;
-        return Ok(Player { name, child: None, words: None });
+        return Ok(Player { name, child: None, words: Vec::new() });
     }
     let CommandLine { program, arguments } = command_line(choice, launch, environment)?;
     let mut command = Command::new(&program);
     command
         .args(arguments)
         .stdin(Stdio::null())
-        .stdout(Stdio::null())
+        .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true);
     let mut child = command.spawn().map_err(|source| PlayerError::NotStarted { program, source })?;
-    let words = child.stderr.take().map(|stderr| tokio::spawn(listen(stderr)));
+    let words = [
+        child.stderr.take().map(|stderr| tokio::spawn(listen(stderr))),
+        // mpv complains there.
+        child.stdout.take().map(|stdout| tokio::spawn(listen(stdout))),
+    ];
+    let words = words.into_iter().flatten().collect();
     Ok(Player { name, child: Some(child), words })
 }
 
@@ -249,13 +254,15 @@ impl Player {
         }
     }
 
-    /// The last line that it wrote to standard error; nothing if there was none. To be called once it has ended.
+    /// The last line that it wrote to standard error, else to standard output; nothing if there was none. To be called once it has ended.
     pub async fn last_words(&mut self) -> String {
-        let Some(words) = self.words.take() else { return String::new() };
-        match tokio::time::timeout(WORDS_PATIENCE, words).await {
-            Ok(Ok(words)) => words,
-            _ => String::new(),
+        for words in self.words.drain(..) {
+            match tokio::time::timeout(WORDS_PATIENCE, words).await {
+                Ok(Ok(words)) if !words.is_empty() => return words,
+                _ => {}
+            }
         }
+        String::new()
     }
 
     /// Asks the player to end, and after a moment ends it. Returns when it has ended; at once if it had, or is not ours.

@@ -231,11 +231,11 @@ impl Torrent {
         Some(FileReader::new(self.clone(), Arc::clone(&opened.door), opened.store.clone(), span, is_seen))
     }
 
-    /// Whether somebody reads file `index`.
-    pub fn is_read(&self, index: usize) -> bool {
-        let Some(opened) = self.shared.session.opened.get() else { return false };
-        let Some(span) = opened.spans.get(index) else { return false };
-        opened.door.readers().iter().any(|reader| reader.is_seen && reader.span == *span)
+    /// The file that somebody began to read last, and when: of two torrents, the greater number began later.
+    pub fn last_read(&self) -> Option<(usize, u64)> {
+        let opened = self.shared.session.opened.get()?;
+        let (span, count) = opened.door.last_read()?;
+        Some((opened.spans.iter().position(|other| *other == span)?, count))
     }
 
     /// The length of the pieces in bytes, and whether the torrent is private (BEP 27); `None` while its metadata is not known.

@@ -216,6 +216,12 @@ impl Screen {
         }
     }
 
+    /// Whether anything can be chosen or asked for with keys, as is known after the first [`show`](Self::show): not without a live
+    /// screen, nor where its keyboard cannot be read.
+    pub fn has_keys(&self) -> bool {
+        self.live.as_ref().is_some_and(|live| live.has_keys())
+    }
+
     /// Waits for the next key. Dropping the future loses none. Never returns where there are no keys. To be awaited whenever
     /// nothing else is: this is also where Ctrl-Z, a new size of the terminal and a return to the foreground are seen to.
     pub async fn key(&mut self) -> Key {

@@ -88,6 +88,11 @@ impl Lineup {
         Some((slot.first?, slot.files.clone()?))
     }
 
+    /// The number of a torrent's file.
+    pub fn index_of(&self, torrent: usize, inside: usize) -> Option<usize> {
+        Some(self.0.borrow().slots.get(torrent)?.first? + inside)
+    }
+
     /// A reader that is nobody's player: see [`Contents::open_unseen`].
     pub fn open_unseen(&self, index: usize) -> Option<Box<dyn ReadAt>> {
         let (contents, index) = self.contents_of(index)?;

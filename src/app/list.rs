@@ -71,6 +71,7 @@ pub(super) async fn list_all(session: &mut Session, torrents: usize) -> Result<E
         return Ok(Exit::Interrupted);
     }
     let files = session.lineup.known().context("no torrent could be opened").or_exit(Exit::Source)?;
+    session.screen.close();
     print_files(session, &files, None)
 }
 

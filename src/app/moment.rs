@@ -65,6 +65,8 @@ pub(super) struct Observer {
     begun: Instant,
     looked_at: Instant,
     current: Option<usize>,
+    /// The last beginning to read that was seen: see [`Torrent::last_read`].
+    read: Option<u64>,
     playback: Playback,
     /// Stalls in files before this one.
     stalls_before: u32,
@@ -92,6 +94,7 @@ impl Observer {
             begun: now,
             looked_at: now,
             current: None,
+            read: None,
             playback: Playback::new(),
             stalls_before: 0,
             about: None,
@@ -210,15 +213,21 @@ impl Observer {
         files: &Files,
         cells: usize,
     ) -> Option<Current> {
-        let is_read = |&index: &usize| {
-            let Some((torrent, inside)) = lineup.place(index) else { return false };
-            torrents.get(torrent).and_then(Option::as_ref).is_some_and(|torrent| torrent.is_read(inside))
+        // Subtitles and pictures are read beside a film, and are not what it is about.
+        let is_shown = |index: usize| {
+            files.queue.contains(&index)
+                || files.files.get(index).is_some_and(|file| file.is_video() || file.is_audio())
         };
+        let read = torrents.iter().enumerate().filter_map(|(at, torrent)| {
+            let (inside, count) = torrent.as_ref()?.last_read()?;
+            Some((count, lineup.index_of(at, inside).filter(|&index| is_shown(index))?))
+        });
+        let newest = read.max().filter(|&(count, _)| self.read.is_none_or(|before| count > before));
         let now = self.current.filter(|&current| current < files.files.len());
-        let index = match now {
-            Some(current) if is_read(&current) => current,
-            _ => files.queue.iter().copied().find(is_read).or(now).unwrap_or(files.chosen),
-        };
+        let index = newest.map(|(_, index)| index).or(now).unwrap_or(files.chosen);
+        if let Some((count, _)) = newest {
+            self.read = Some(count);
+        }
         if self.current != Some(index) {
             self.turn_to(index);
         }

@@ -73,7 +73,9 @@ impl Subtitles {
     pub(super) fn of(flags: &SubtitleFlags) -> Subtitles {
         let languages = match (flags.no_subs, flags.sub_lang.is_empty()) {
             (true, _) => None,
-            (false, true) => Some(subtitles::user_languages()),
+            // A computer that names no language is a server's or a script's: English is the best guess.
+            (false, true) => Some(subtitles::user_languages())
+                .map(|own| if own.is_empty() { vec!["en".to_owned()] } else { own }),
             (false, false) => Some(flags.sub_lang.clone()),
         };
         Subtitles { own: flags.subtitles.clone(), languages }
@@ -197,8 +199,10 @@ fn queue_from(files: &Files, at: usize) -> Vec<usize> {
     }
 }
 
+/// False if it was left in the middle: then the viewer has had enough. What was not read at all (by a script that only takes the
+/// URL, say) was not left.
 fn was_played_to_its_end(session: &Session, index: usize) -> bool {
-    session.reached().is_some_and(|(read, share)| read == index && share >= OVER)
+    session.reached().is_none_or(|(read, share)| read != index || share >= OVER)
 }
 
 fn next_after(session: &Session, index: usize) -> Option<usize> {

@@ -4,7 +4,7 @@ mod keys;
 mod queue;
 
 use std::collections::HashSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -150,6 +150,11 @@ impl Session {
         self.removes = true;
     }
 
+    /// There is a screen, and keys.
+    pub(super) fn can_pick(&self) -> bool {
+        self.screen.has_keys()
+    }
+
     pub(super) fn is_live(&self) -> bool {
         matches!(self.style, Style::Live { .. })
     }
@@ -174,6 +179,11 @@ impl Session {
             self.say(&format!("port {taken} is taken: {} it is", server.address().port()));
         }
         let url = server.url();
+        if server.address().ip().is_unspecified()
+            && let Some(own) = self.own_address().await
+        {
+            self.say(&format!("other computers may connect, at http://{own}:{}/", server.address().port()));
+        }
         self.teller.tell(&Event::Listening {
             url: url.clone(),
             playlist: playlist_of(&url),
@@ -182,6 +192,14 @@ impl Session {
         self.server = Some(server);
         self.url = Some(url.clone());
         Ok(url)
+    }
+
+    /// The address by which this computer reaches others. Nothing is sent to find that out.
+    async fn own_address(&self) -> Option<IpAddr> {
+        let socket = self.net.udp_bind((Ipv4Addr::UNSPECIFIED, 0).into()).ok()?;
+        // Any address beyond this network would do; this one is for documents (RFC 5737).
+        socket.connect((Ipv4Addr::new(203, 0, 113, 1), 9)).await.ok()?;
+        socket.local_addr().ok().map(|address| address.ip())
     }
 
     /// Says something that stays, in whatever way the session speaks.
@@ -315,7 +333,7 @@ impl Session {
                 key = self.screen.key() => match key {
                     Key::Quit => return Attended::Ended,
                     Key::Pick => {
-                        if let Some(picked) = self.pick().await {
+                        if let Some(picked) = self.pick(None).await {
                             return Attended::Picked(picked);
                         }
                     }

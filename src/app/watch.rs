@@ -19,7 +19,7 @@ use super::{folders, sentence};
 use crate::cli::{ChooseFlags, StorageFlags, SwarmFlags, Watch};
 use crate::events::Event;
 use crate::player;
-use crate::read::{Contents, Files};
+use crate::read::{Contents, File, Files, natural_order};
 use crate::source;
 use crate::swarm::Blocklist;
 use crate::torrent::{Choice, Options};
@@ -157,10 +157,17 @@ async fn stream(
     }
 
     let Some(url) = url else { return to_stdout(session, &files).await };
-    let asks = picks || (has_choice_of_films(&files, &flags.choose) && session.is_live());
+    // Whether there are keys is known once the screen is there.
+    session.look();
+    if picks && !session.can_pick() {
+        // A screen without a keyboard: somebody else's terminal, for one.
+        return list_all(session, flags.torrents.len()).await;
+    }
+    let films = films_of_choice(&files, flags);
+    let asks = session.can_pick() && (picks || films.len() > 1);
     let files = match asks {
         false => files,
-        true => match session.pick().await {
+        true => match session.pick(films.first().copied()).await {
             Some(index) => {
                 session.choose(index);
                 session.lineup.known().unwrap_or(files)
@@ -284,14 +291,20 @@ pub(super) fn tell_url(session: &mut Session, url: Option<&str>, told: Told) {
     }
 }
 
-/// Several films of about the same size, and nobody has said which.
-fn has_choice_of_films(files: &Files, flags: &ChooseFlags) -> bool {
-    if flags.all || !flags.index.is_empty() || !flags.file.is_empty() {
-        return false;
+/// The films of one torrent among which the viewer has not chosen, if they are of about the same size: in the order in which
+/// people count.
+fn films_of_choice(files: &Files, flags: &Watch) -> Vec<usize> {
+    let chosen = &flags.choose;
+    if flags.torrents.len() > 1 || chosen.all || !chosen.index.is_empty() || !chosen.file.is_empty() {
+        return Vec::new();
     }
-    let films = || files.files.iter().filter(|file| file.is_video()).map(|file| file.length);
-    let largest = films().max().unwrap_or(0);
-    films().filter(|&length| length as f64 >= largest as f64 * WORTH_ASKING).count() > 1
+    let films = || files.files.iter().enumerate().filter(|(_, file)| file.is_video());
+    let largest = films().map(|(_, file)| file.length).max().unwrap_or(0);
+    let is_worth = |file: &File| file.length as f64 >= largest as f64 * WORTH_ASKING;
+    let mut worth: Vec<(usize, &str)> =
+        films().filter(|(_, file)| is_worth(file)).map(|(index, file)| (index, file.path.as_str())).collect();
+    worth.sort_by(|(_, a), (_, b)| natural_order(a, b));
+    worth.into_iter().map(|(index, _)| index).collect()
 }
 
 async fn to_stdout(session: &mut Session, files: &Files) -> Result<Exit, Failure> {

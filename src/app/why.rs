@@ -228,7 +228,8 @@ fn fates(whereabouts: &Whereabouts) -> Vec<String> {
         let choke = if counts.connected == 1 { "chokes" } else { "choke" };
         format!("{} connected and {choke} us", counts.connected)
     });
-    told.into_iter().map(|(_, told)| told).chain(trying).chain(there).collect()
+    let blocked = (counts.blocked > 0).then(|| format!("{} on the blocklist", counts.blocked));
+    told.into_iter().map(|(_, told)| told).chain(blocked).chain(trying).chain(there).collect()
 }
 
 /// In words that fit any number; `None` for what is no reason to wait. Endings of the same number are one.

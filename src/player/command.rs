@@ -41,7 +41,7 @@ fn arguments(kind: &Choice, launch: &Launch) -> Vec<OsString> {
         Choice::Vlc => {
             [Some("-q"), on_top("--video-on-top"), Some("--play-and-exit")].into_iter().flatten().collect()
         }
-        Choice::Mpv => on_top("--ontop").into_iter().chain(["--really-quiet", "--loop=no"]).collect(),
+        Choice::Mpv => on_top("--ontop").into_iter().chain(["--msg-level=all=error", "--loop=no"]).collect(),
         Choice::Mplayer => on_top("-ontop").into_iter().chain(["-really-quiet", "-noidx"]).collect(),
         Choice::Smplayer => on_top("-ontop").into_iter().chain(["-close-at-end"]).collect(),
         // Its end is to be ours: not one more film in a window that is open already, and none that stays open.
@@ -186,7 +186,7 @@ mod tests {
                 &titled,
                 &[
                     "--ontop",
-                    "--really-quiet",
+                    "--msg-level=all=error",
                     "--loop=no",
                     "--force-media-title=A {film} 2",
                     "--fullscreen",
@@ -194,7 +194,7 @@ mod tests {
                     URL,
                 ],
             ),
-            (Choice::Mpv, &plain, &["--really-quiet", "--loop=no", URL]),
+            (Choice::Mpv, &plain, &["--msg-level=all=error", "--loop=no", URL]),
             (
                 Choice::Mplayer,
                 &titled,

@@ -26,6 +26,8 @@ pub(super) struct Door {
     generation: AtomicU64,
     next_reader: AtomicU32,
     closed: AtomicBool,
+    /// The file that somebody began to read last, and when: by a count that all torrents of the process share.
+    last_read: Mutex<Option<(FileSpan, u64)>>,
     /// Rung for the driver when a head has moved to another piece, or a reader waits, opens or closes.
     bell: Notify,
 }
@@ -75,6 +77,7 @@ impl Door {
             generation: AtomicU64::new(0),
             next_reader: AtomicU32::new(0),
             closed: AtomicBool::new(false),
+            last_read: Mutex::default(),
             bell: Notify::new(),
         }
     }
@@ -151,10 +154,17 @@ impl Door {
 
     pub(super) fn open(&self, span: FileSpan, head: Arc<Head>, is_seen: bool) -> ReaderId {
         let id = ReaderId(self.next_reader.fetch_add(1, Ordering::Relaxed));
+        if is_seen {
+            *lock(&self.last_read) = Some((span, count_reading()));
+        }
         lock(&self.readers).push(OpenReader { is_seen, id, span, start: head.load().0, head });
         self.generation.fetch_add(1, Ordering::AcqRel);
         self.ring();
         id
+    }
+
+    pub(super) fn last_read(&self) -> Option<(FileSpan, u64)> {
+        *lock(&self.last_read)
     }
 
     pub(super) fn close_reader(&self, id: ReaderId) {
@@ -180,6 +190,12 @@ impl Door {
     pub(super) fn readers(&self) -> Vec<OpenReader> {
         lock(&self.readers).clone()
     }
+}
+
+/// Counts, over all torrents, how often somebody began to read: what is counted later began later.
+pub(super) fn count_reading() -> u64 {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    COUNT.fetch_add(1, Ordering::Relaxed)
 }
 
 /// How many bytes two ranges share.

@@ -323,6 +323,7 @@ fn doing_in(view: &View, few_words: bool) -> String {
     let player = view.player.as_deref().map(clean);
     if !playing.reading {
         facts.push(match player {
+            Some(player) if is_complete => format!("{player} has got all that it asked for"),
             Some(player) => format!("{player} does not read now"),
             None if few_words => "nobody reads yet: open the URL in a player".to_owned(),
             None => "nobody reads yet: open the URL in any player or browser".to_owned(),

@@ -85,6 +85,11 @@ impl Live {
         self.canvas.is_some() && terminal::is_entered()
     }
 
+    /// Known once it is drawn.
+    pub(super) fn has_keys(&self) -> bool {
+        self.input.is_some()
+    }
+
     pub(super) fn say(&mut self, text: &str) {
         if !self.is_drawn() {
             return super::to_stderr(text);

@@ -99,6 +99,22 @@ fn a_range_of_files_is_played_as_it_was_typed() {
 }
 
 #[test]
+fn a_player_that_takes_one_film_at_a_time_is_started_for_each() {
+    let torrent = season();
+    let seeds = Seeds::of(&torrent, 1);
+    let folder = TempDir::new().expect("a temporary folder");
+    player(folder.path(), "fp");
+    let (program, told) = (folder.path().join("fp"), folder.path().join("told"));
+    let command = format!("--player={}", program.display());
+    let said =
+        Peerflix::new(args(&torrent, &seeds, &["--all", "--port=0", &command])).env("TOLD", &told).said();
+    assert_eq!(said.code, Some(0), "{}", said.errors);
+    let told: Vec<String> =
+        std::fs::read_to_string(told).expect("it was started").lines().map(str::to_owned).collect();
+    assert_eq!(places(&told, &["S01E01.mkv", "S01E02.mkv", "S01E10.mkv"]), [0, 1, 2], "{told:?}");
+}
+
+#[test]
 fn two_torrents_are_played_one_after_the_other() {
     let (one, two) = (Torrent::of_file("one.mkv", b"one"), Torrent::of_file("two.mkv", b"two"));
     let (first, second) = (Seeds::of(&one, 1), Seeds::of(&two, 1));
@@ -196,7 +212,7 @@ fn who_is_on_the_blocklist_is_not_dialled() {
     let blocks = format!("--blocklist={}", list.display());
     let mut running = Peerflix::new(args(&torrent, &seeds, &["--json", "--port=0", &blocks])).start();
     let why = event_named(&mut running, "waiting");
-    assert!(why["why"].as_str().is_some_and(|why| why.contains("nobody")), "{why}");
+    assert!(why["why"].as_str().is_some_and(|why| why.contains("1 on the blocklist")), "{why}");
     running.interrupt();
     let said = running.ended();
     assert_eq!(said.code, Some(0));

@@ -52,7 +52,7 @@ impl Session {
     }
 
     /// Lets the viewer choose a file. `None`: none was, or the end was asked for (then it still is).
-    pub(in crate::app) async fn pick(&mut self) -> Option<usize> {
+    pub(in crate::app) async fn pick(&mut self, first: Option<usize>) -> Option<usize> {
         let files = self.lineup.known()?;
         let entry = |(index, file): (usize, &crate::read::File)| PickerEntry {
             index,
@@ -60,7 +60,8 @@ impl Session {
             length: file.length,
         };
         let entries: Vec<PickerEntry> = files.files.iter().enumerate().map(entry).collect();
-        let at = self.latest.file.as_ref().map_or(files.chosen, |file| file.index);
+        let now = self.latest.file.as_ref().map(|file| file.index);
+        let at = first.or(now).unwrap_or(files.chosen);
         let ending = self.ending.clone();
         tokio::select! {
             picked = self.screen.pick(&files.name, &entries, at) => picked,
