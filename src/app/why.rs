@@ -203,6 +203,7 @@ fn state_of(failure: &Failure) -> Tracker {
 fn the_trackers(count: usize, total: usize) -> String {
     match (count, total) {
         (_, 1) => "the tracker".to_owned(),
+        (2, 2) => "both trackers".to_owned(),
         (count, total) if count == total => format!("all {total} trackers"),
         (count, total) => format!("{count} of {total} trackers"),
     }

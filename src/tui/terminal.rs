@@ -137,7 +137,7 @@ pub(super) use elsewhere::{Signals, is_ours, stop};
 use elsewhere::modes;
 
 /// What the terminal, or the shell, tells.
-#[cfg_attr(not(unix), allow(dead_code))]
+#[cfg_attr(not(unix), expect(dead_code, reason = "nothing tells elsewhere: see `elsewhere::Signals`"))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Told {
     Resized,

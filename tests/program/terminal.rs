@@ -21,6 +21,15 @@ fn series() -> Torrent {
     )
 }
 
+/// A terminal of 100 by 30 in which one film comes from one seed at so many bytes a second.
+fn streaming(rate: u64) -> (Torrent, Terminal) {
+    let torrent = Torrent::of_file("film.mp4", demo());
+    let seed = peer(Manner::Sends { rate }, demo(), PIECE, torrent.info_hash);
+    let terminal = Terminal::new(100, 30);
+    terminal.peerflix(&[torrent.typed(), "--port=0", "--no-dht", "--no-lsd", &format!("--peer={seed}")]);
+    (torrent, terminal)
+}
+
 fn is_alive(process: u32) -> bool {
     // A zombie is a process that has ended.
     std::fs::read_to_string(Path::new("/proc").join(process.to_string()).join("stat"))
@@ -36,10 +45,7 @@ fn fits(screen: &str, columns: usize) {
 
 #[test]
 fn a_film_on_the_screen_through_resizes_a_pause_and_its_end() {
-    let torrent = Torrent::of_file("film.mp4", demo());
-    let seed = peer(Manner::Sends { rate: 100_000 }, demo(), PIECE, torrent.info_hash);
-    let terminal = Terminal::new(100, 30);
-    terminal.peerflix(&[torrent.typed(), "--port=0", "--no-dht", "--no-lsd", &format!("--peer={seed}")]);
+    let (_film, terminal) = streaming(100_000);
     let screen = terminal.shows("no stall expected");
     for words in ["http://127.0.0.1:", "film.mp4", "1 connected", "needs 0.36 Mbit/s", "127.0.0.1:", "TCP"] {
         assert!(screen.contains(words), "no {words:?} on:\n{screen}");
@@ -118,10 +124,7 @@ fn a_list_is_left_with_escape_and_nothing_is_played() {
 
 #[test]
 fn who_suspends_it_has_the_shell_and_comes_back_to_the_film() {
-    let torrent = Torrent::of_file("film.mp4", demo());
-    let seed = peer(Manner::Sends { rate: 50_000 }, demo(), PIECE, torrent.info_hash);
-    let terminal = Terminal::new(100, 30);
-    terminal.peerflix(&[torrent.typed(), "--port=0", "--no-dht", "--no-lsd", &format!("--peer={seed}")]);
+    let (_film, terminal) = streaming(50_000);
     terminal.shows("1 connected");
     let process = terminal.process();
     terminal.key("C-z");
@@ -145,10 +148,7 @@ fn who_suspends_it_has_the_shell_and_comes_back_to_the_film() {
 
 #[test]
 fn when_the_terminal_goes_so_does_it() {
-    let torrent = Torrent::of_file("film.mp4", demo());
-    let seed = peer(Manner::Sends { rate: 50_000 }, demo(), PIECE, torrent.info_hash);
-    let terminal = Terminal::new(100, 30);
-    terminal.peerflix(&[torrent.typed(), "--port=0", "--no-dht", "--no-lsd", &format!("--peer={seed}")]);
+    let (_film, terminal) = streaming(50_000);
     terminal.shows("1 connected");
     let process = terminal.process();
     terminal.close();

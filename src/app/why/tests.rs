@@ -128,7 +128,7 @@ fn peers_that_were_named_by_hand() {
 #[test]
 fn a_beginning_is_no_failure() {
     let mut begun = whereabouts(vec![tracker("a", None), tracker("b", None), dht(0, 0)], &[], 0);
-    told(&begun, &stalled(), "all 2 trackers are being asked, the DHT is still being joined");
+    told(&begun, &stalled(), "both trackers are being asked, the DHT is still being joined");
     begun.sources[2] = dht(0, 7);
     begun.sources[0] = tracker("a", answered(3));
     begun.counts.dialling = 3;
