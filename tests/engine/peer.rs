@@ -1,7 +1,7 @@
 //! Peers that do what they are told, good or bad: the wire protocol by hand.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -76,8 +76,9 @@ struct Script {
     manner: Manner,
     /// An honest one sends nothing before.
     may_begin: watch::Receiver<bool>,
-    /// One that is not says when it has had its say.
+    /// One that is not says when it has had its say, once.
     done: Arc<AtomicUsize>,
+    is_done: AtomicBool,
     came: Arc<AtomicUsize>,
     open: Arc<AtomicUsize>,
     asked: Arc<Mutex<Asked>>,
@@ -86,7 +87,7 @@ struct Script {
 /// When honest peers begin to send: so that the others have their say first.
 pub struct Gate {
     open: watch::Sender<bool>,
-    /// Connections of dishonest peers that have had their say.
+    /// How many dishonest peers have had their say.
     pub done: Arc<AtomicUsize>,
 }
 
@@ -117,6 +118,7 @@ impl Scripted {
             manner,
             may_begin: gate.open.subscribe(),
             done: gate.done.clone(),
+            is_done: AtomicBool::new(false),
             came: came.clone(),
             open: open.clone(),
             asked: asked.clone(),
@@ -129,6 +131,8 @@ impl Scripted {
                 tokio::spawn(async move {
                     // The other side ends it, as a rule in the middle of something.
                     let _ = script.serve(stream).await;
+                    // The door may have been shut on it in the middle of a word.
+                    script.has_had_its_say();
                     script.open.fetch_sub(1, Ordering::SeqCst);
                 });
             }
@@ -155,7 +159,7 @@ impl Script {
         stream.read_exact(&mut hello).await?;
         if self.manner == Manner::NoHandshake {
             stream.write_all(&noise(99, 1000)).await?;
-            self.done.fetch_add(1, Ordering::SeqCst);
+            self.has_had_its_say();
             return self.listen(stream).await;
         }
         let ours = Handshake { fast: false, ..Handshake::ours(self.info_hash, rand::random()) };
@@ -183,7 +187,7 @@ impl Script {
             let _ = may_begin.wait_for(|may| *may).await;
         } else {
             self.misbehave(&mut stream).await?;
-            self.done.fetch_add(1, Ordering::SeqCst);
+            self.has_had_its_say();
         }
         if self.manner != Manner::Choking {
             words.clear();
@@ -191,6 +195,12 @@ impl Script {
             stream.write_all(&words).await?;
         }
         self.listen(stream).await
+    }
+
+    fn has_had_its_say(&self) {
+        if self.manner != Manner::Honest && !self.is_done.swap(true, Ordering::SeqCst) {
+            self.done.fetch_add(1, Ordering::SeqCst);
+        }
     }
 
     async fn misbehave(&self, stream: &mut TcpStream) -> std::io::Result<()> {
@@ -219,10 +229,7 @@ impl Script {
                 words.clear();
                 say(&mut words, Message::Piece { index: 0, begin: 0, data: wrong });
                 loop {
-                    if let Err(ended) = stream.write_all(&words).await {
-                        self.done.fetch_add(1, Ordering::SeqCst);
-                        return Err(ended);
-                    }
+                    stream.write_all(&words).await?;
                 }
             }
             _ => {}
