@@ -73,6 +73,7 @@ pub mod events;
 pub mod forecast;
 pub mod http;
 pub mod media;
+pub mod mount;
 pub mod playback;
 pub mod player;
 pub mod subtitles;

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -15,6 +16,12 @@ pub trait ReadAt: Send + Sync {
     /// Waits until byte `offset` is there and right, then gives it and up to `most` bytes from there, at least one.
     /// Empty only if `offset` is at or beyond the end, or `most` is 0. Dropping the future takes the wish back.
     fn read_at(&self, offset: u64, most: usize) -> BoxFuture<'_, Result<Bytes, ReadError>>;
+
+    /// Nothing at or beyond byte `end` is fetched for this reader before it is asked for, until told otherwise. Before the
+    /// first call: the file's length.
+    fn read_ahead_until(&self, end: u64) {
+        let _ = end;
+    }
 }
 
 /// What a torrent has to offer to faces.
@@ -32,6 +39,18 @@ pub trait Contents: Send + Sync {
 
     /// The numbers as they are now.
     fn statistics(&self) -> Statistics;
+
+    /// File `index` as it is now, its bar in so many cells; `None` if nobody can tell.
+    fn file_report(&self, index: usize, cells: usize) -> Option<FileReport> {
+        let _ = (index, cells);
+        None
+    }
+
+    /// Bytes of file `index` that are there; `None` if nobody can tell.
+    fn had(&self, index: usize) -> Option<u64> {
+        let _ = index;
+        None
+    }
 }
 
 /// A torrent's files.
@@ -47,6 +66,8 @@ pub struct Files {
     pub chosen: usize,
     /// What is to be played, in its order: indices into `files`, each once. Never empty; `chosen` is the first.
     pub queue: Vec<usize>,
+    /// When the torrent was made, as it says itself; a magnet's metadata does not.
+    pub created_at: Option<SystemTime>,
 }
 
 impl Files {
@@ -61,7 +82,7 @@ impl Files {
             queue.push(0);
         }
         let chosen = queue.first().copied().unwrap_or_default();
-        Files { info_hash: info_hash.into(), name: name.into(), files, chosen, queue }
+        Files { info_hash: info_hash.into(), name: name.into(), files, chosen, queue, created_at: None }
     }
 }
 

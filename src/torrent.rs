@@ -344,6 +344,16 @@ impl Contents for Torrent {
     fn statistics(&self) -> Statistics {
         Torrent::statistics(self)
     }
+
+    fn file_report(&self, index: usize, cells: usize) -> Option<FileReport> {
+        Torrent::file_report(self, index, cells)
+    }
+
+    fn had(&self, index: usize) -> Option<u64> {
+        let opened = self.shared.session.opened.get()?;
+        let span = opened.spans.get(index)?;
+        Some(opened.door.had_of(span.offset..span.end()))
+    }
 }
 
 impl std::fmt::Debug for Shared {

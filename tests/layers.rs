@@ -47,6 +47,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("http", &["lock", "read", "units"]),
     ("player", &["lock", "read", "units"]),
     ("tui", &["lock", "playback", "read", "units"]),
+    ("mount", &["lock", "read", "units"]),
     // Seeds on this computer, to have something to watch.
     ("demo", &["lock", "net", "units"]),
     // What puts the parts together.
@@ -63,6 +64,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "http",
             "lock",
             "media",
+            "mount",
             "net",
             "playback",
             "player",

@@ -158,6 +158,7 @@ impl State {
             files,
             chosen,
             queue,
+            created_at: leader.created_at,
         }));
     }
 
@@ -246,6 +247,7 @@ mod tests {
             files: (0..count).map(file).collect(),
             chosen: queue.first().copied().unwrap_or_default(),
             queue,
+            created_at: None,
         })
     }
 

@@ -107,6 +107,7 @@ pub(super) fn files_of(source: &Source) -> Option<Files> {
         files: metainfo.files.iter().map(file).collect(),
         chosen: 0,
         queue: Vec::new(),
+        created_at: None,
     })
 }
 

@@ -223,6 +223,7 @@ mod tests {
             files: Vec::new(),
             chosen: 4,
             queue: vec![2, 4, 6],
+            created_at: None,
         };
         assert_eq!(queue_from(&files, 4), [4, 6]);
         assert_eq!(queue_from(&files, 2), [2, 4, 6]);

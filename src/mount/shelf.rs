@@ -1,0 +1,84 @@
+//! The torrents that a mount shows, as they become known: shared by whoever shows them and whoever opens them.
+
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::watch;
+
+use super::tree::{Shown, Tree};
+use crate::lock::lock;
+use crate::read::{Contents, Files};
+
+/// Cheap to clone; all clones are one shelf.
+#[derive(Clone)]
+pub struct Shelf(Arc<Inner>);
+
+struct Inner {
+    slots: Mutex<Vec<Slot>>,
+    tree: watch::Sender<Arc<Tree>>,
+}
+
+struct Slot {
+    shown: Shown,
+    contents: Option<Arc<dyn Contents>>,
+    note: String,
+}
+
+impl Shelf {
+    /// Of these torrents, in this order, for ever; whatever is known of them already is shown at once.
+    pub fn new(torrents: Vec<Shown>) -> Shelf {
+        let tree = watch::Sender::new(Arc::new(Tree::new(&torrents)));
+        let slot = |shown| Slot { shown, contents: None, note: "Looking for peers.".to_owned() };
+        Shelf(Arc::new(Inner { slots: Mutex::new(torrents.into_iter().map(slot).collect()), tree }))
+    }
+
+    /// How many torrents there are.
+    pub fn torrents(&self) -> usize {
+        lock(&self.0.slots).len()
+    }
+
+    /// The torrent is open: what reads its files. They may not be known yet.
+    pub fn open_torrent(&self, torrent: usize, contents: Arc<dyn Contents>) {
+        if let Some(slot) = lock(&self.0.slots).get_mut(torrent) {
+            slot.contents = Some(contents);
+        }
+    }
+
+    /// Its files are known: they take the place of the note. The first call counts.
+    pub fn know(&self, torrent: usize, files: Arc<Files>) {
+        let mut slots = lock(&self.0.slots);
+        let Some(slot) = slots.get_mut(torrent).filter(|slot| slot.shown.files.is_none()) else { return };
+        slot.shown.files = Some(files);
+        let shown: Vec<Shown> = slots.iter().map(|slot| slot.shown.clone()).collect();
+        self.0.tree.send_replace(Arc::new(Tree::new(&shown)));
+    }
+
+    /// What the note of a torrent whose files are not known says from now on: a sentence or more.
+    pub fn note(&self, torrent: usize, text: String) {
+        if let Some(slot) = lock(&self.0.slots).get_mut(torrent) {
+            slot.note = text;
+        }
+    }
+
+    /// What the note says now, with an end of line.
+    pub fn note_of(&self, torrent: usize) -> String {
+        lock(&self.0.slots).get(torrent).map(|slot| format!("{}\n", slot.note)).unwrap_or_default()
+    }
+
+    /// As it is now.
+    pub fn tree(&self) -> Arc<Tree> {
+        self.0.tree.borrow().clone()
+    }
+
+    /// Told of each new tree.
+    pub fn trees(&self) -> watch::Receiver<Arc<Tree>> {
+        self.0.tree.subscribe()
+    }
+
+    pub fn contents(&self, torrent: usize) -> Option<Arc<dyn Contents>> {
+        lock(&self.0.slots).get(torrent)?.contents.clone()
+    }
+
+    pub fn files(&self, torrent: usize) -> Option<Arc<Files>> {
+        lock(&self.0.slots).get(torrent)?.shown.files.clone()
+    }
+}
