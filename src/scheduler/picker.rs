@@ -282,8 +282,13 @@ mod tests {
         let span = FileSpan { offset: 0, length: layout.total() };
         let mut scheduler = Scheduler::new(layout.clone(), Config::default(), 1);
         let mut queues = vec![VecDeque::new(); 4];
-        let mut inputs =
-            VecDeque::from([Input::ReaderOpened { reader: ReaderId(1), span, head: 0, rate: None }]);
+        let mut inputs = VecDeque::from([Input::ReaderOpened {
+            reader: ReaderId(1),
+            span,
+            head: 0,
+            rate: None,
+            until: None,
+        }]);
         for peer in (0..4).map(PeerId) {
             inputs.push_back(Input::PeerConnected { peer, latency: Some(Duration::from_millis(1)) });
             inputs.push_back(Input::PeerBitfield { peer, have: Bitfield::all(layout.pieces()) });
