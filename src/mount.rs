@@ -1,5 +1,6 @@
 //! A torrent as a folder: the tree that is shown, how it is read, and who shows it (FUSE, WebDAV). It knows nothing of pieces or
 //! peers: all it has is [`Contents`](crate::read::Contents). docs/mount.md has the rules.
 
+pub mod dav;
 pub mod shelf;
 pub mod tree;
