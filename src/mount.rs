@@ -2,6 +2,7 @@
 //! peers: all it has is [`Contents`](crate::read::Contents). docs/mount.md has the rules.
 
 pub mod ahead;
+pub mod dav;
 pub mod guard;
 pub mod shelf;
 pub mod tree;

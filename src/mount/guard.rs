@@ -133,7 +133,8 @@ impl Budget {
     }
 }
 
-/// Those that are known, by the names that the system has for them.
+/// Those that are known, by the names that the system has for them. File managers are not among them: they copy what their user
+/// tells them to copy, and leave the pictures to thumbnailers.
 const KNOWN: &[&str] = &[
     // Indexers: GNOME (Tracker, since 3.8 LocalSearch), KDE, others.
     "localsearch*",
@@ -171,29 +172,6 @@ const KNOWN: &[&str] = &[
     "ebook-thumbnailer",
     "glycin-*",
     "thumbnail.so",
-    // File managers, and the programs that do their work.
-    "nautilus*",
-    "org.gnome.Nautilus",
-    "nemo*",
-    "caja*",
-    "thunar*",
-    "dolphin",
-    "konqueror",
-    "krusader",
-    "kioworker*",
-    "kioslave*",
-    "kiod*",
-    "kio_*",
-    "pcmanfm*",
-    "spacefm",
-    "doublecmd",
-    "pantheon-files",
-    "io.elementary.files*",
-    "peony*",
-    "dde-file-manager*",
-    "cosmic-files*",
-    "gvfsd*",
-    "gvfs-*",
     // Desktop shells.
     "gnome-shell*",
     "plasmashell",
@@ -210,7 +188,6 @@ const KNOWN: &[&str] = &[
     "mdbulkimport",
     "corespotlightd",
     "spotlightknowledged*",
-    "Finder",
     "QuickLookUIService*",
     "quicklookd",
     "QuickLookSatellite*",
