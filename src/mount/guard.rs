@@ -133,8 +133,8 @@ impl Budget {
     }
 }
 
-/// Those that are known, by the names of their executables. Programs that people copy or play with are not here, as long as
-/// they are not what shows the folder: a file manager that copies needs a `-name`.
+/// Those that are known, by the names of their executables: what shows folders, or goes through them unasked. To them a copy
+/// that somebody makes in a file manager looks the same as a preview; who wants that takes the file manager out with `-name`.
 const KNOWN: &[&str] = &[
     // Indexers: GNOME's Tracker, now LocalSearch; KDE's Baloo; others.
     "localsearch*",
