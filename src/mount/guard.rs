@@ -346,7 +346,7 @@ mod tests {
             (0..1000).filter(|_| guard.admit(at(1), "tumblerd", 8 << 30, 0..MIB) == Verdict::Allowed).count();
         assert_eq!(given, 64);
         assert_eq!(
-            guard.admit(at(1), "thunar", 8 << 30, 0..MIB),
+            guard.admit(at(1), "updatedb", 8 << 30, 0..MIB),
             Verdict::Allowed,
             "each has its own budget"
         );
