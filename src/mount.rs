@@ -2,4 +2,5 @@
 //! peers: all it has is [`Contents`](crate::read::Contents). docs/mount.md has the rules.
 
 pub mod shelf;
+pub mod status;
 pub mod tree;
