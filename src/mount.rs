@@ -5,4 +5,5 @@ pub mod ahead;
 pub mod dav;
 pub mod guard;
 pub mod shelf;
+pub mod status;
 pub mod tree;
