@@ -4,4 +4,5 @@
 pub mod ahead;
 pub mod guard;
 pub mod shelf;
+pub mod status;
 pub mod tree;
