@@ -2,7 +2,13 @@
 //! peers: all it has is [`Contents`](crate::read::Contents). docs/mount.md has the rules.
 
 pub mod ahead;
+pub mod caller;
+#[cfg(unix)]
+pub mod fuse;
 pub mod guard;
+#[cfg(unix)]
+pub mod place;
+pub mod reading;
 pub mod shelf;
 pub mod status;
 pub mod tree;
