@@ -101,7 +101,7 @@ impl Place {
 
 /// Unmounts what is mounted there, whether it is busy or not: then it is gone from the tree, and ends when the last who has a
 /// file of it open lets go. Whether it did.
-pub(super) fn unmount(at: &Path) -> bool {
+pub fn unmount(at: &Path) -> bool {
     #[cfg(target_os = "linux")]
     {
         use rustix::mount::UnmountFlags;

@@ -246,7 +246,7 @@ mod tests {
         fn watch(&mut self) {
             let span = FileSpan { offset: 0, length: u64::from(2 * BLOCK) };
             let reader = ReaderId(1);
-            self.tell(Input::ReaderOpened { reader, span, head: 0, rate: None });
+            self.tell(Input::ReaderOpened { reader, span, head: 0, rate: None, until: None });
             self.tell(Input::ReaderMoved { reader, head: 0, waiting: true });
         }
 
