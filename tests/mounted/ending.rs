@@ -20,12 +20,12 @@ fn cat(mounted: &Mounted) -> Child {
         .stderr(Stdio::piped())
         .spawn()
         .expect("cat runs");
-    // The program says who reads, in its control file.
+    // The control file says that somebody waits.
     until(|| {
         let status = std::fs::read_to_string(mounted.path(".peerflix-status")).ok()?;
         let status: serde_json::Value = serde_json::from_str(&status).ok()?;
         let file = &status["torrents"][0]["files"][0];
-        (file["readers"].as_u64()? > 0).then_some(())
+        (file["waiting"].as_u64()? > 0).then_some(())
     });
     cat
 }

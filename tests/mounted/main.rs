@@ -22,6 +22,8 @@ mod database;
 mod ending;
 mod film;
 mod folders;
+mod guard;
+mod magnets;
 mod mounted;
 mod noise;
 mod size;
