@@ -5,7 +5,7 @@ mod queue;
 
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ use super::{report, sentence, view};
 use crate::cli::ServerFlags;
 use crate::events::Event;
 use crate::http::route::path_of;
-use crate::http::{self, Server, ServerConfig};
+use crate::http::{self, HttpError, Server, ServerConfig};
 use crate::net::{Network, NetworkConfig};
 use crate::player::Player;
 use crate::read::{Contents, Files, ReadError};
@@ -89,6 +89,8 @@ pub(super) struct Session {
     told: HashSet<usize>,
     /// How far the file that was last read has been played, as a share: its number, and that.
     reached: Option<(usize, f64)>,
+    /// Where the torrents are mounted.
+    folder: Option<PathBuf>,
 }
 
 /// A torrent that was opened beside the first one, or why not.
@@ -133,11 +135,35 @@ impl Session {
             removes: false,
             told: HashSet::new(),
             reached: None,
+            folder: None,
         })
     }
 
     pub(super) fn set_hooks(&mut self, hooks: Hooks) {
         self.hooks = hooks;
+    }
+
+    /// Its torrents are shown as a folder: none of them comes first, and what is fetched beside what is read is the
+    /// torrents' own business.
+    pub(super) fn show_folder(&mut self) {
+        self.lineup = Lineup::of_equals(self.torrents.len());
+        self.observer.watch_folder();
+        self.fetches = false;
+    }
+
+    /// Where the folder is.
+    pub(super) fn mounted_at(&mut self, at: &Path) {
+        self.folder = Some(at.to_owned());
+    }
+
+    /// One that was opened.
+    pub(super) fn torrent(&self, torrent: usize) -> Option<&Torrent> {
+        self.torrents.get(torrent)?.as_ref()
+    }
+
+    /// This file is what the screen is about.
+    pub(super) fn turn_to(&mut self, index: usize) {
+        self.observer.turn_to(index);
     }
 
     /// Nothing is fetched but what is read.
@@ -161,6 +187,23 @@ impl Session {
 
     /// Starts to serve, before it is known what. Gives the URL.
     pub(super) async fn listen(&mut self, flags: &ServerFlags) -> Result<String, Failure> {
+        let (net, contents) = (self.net.clone(), Arc::new(self.lineup.clone()));
+        let url =
+            self.listen_with(flags, |config| http::serve(contents, config, |at| net.tcp_listen(at))).await?;
+        self.teller.tell(&Event::Listening {
+            url: url.clone(),
+            playlist: playlist_of(&url),
+            port: self.server.as_ref().map_or(0, |server| server.address().port()),
+        });
+        Ok(url)
+    }
+
+    /// Has `serve` start what answers at the address of these flags. Gives the URL.
+    pub(super) async fn listen_with(
+        &mut self,
+        flags: &ServerFlags,
+        serve: impl FnOnce(ServerConfig) -> Result<Server, HttpError>,
+    ) -> Result<String, Failure> {
         let otherwise = ServerConfig::default();
         let mut config = ServerConfig {
             hostname: flags.hostname.clone(),
@@ -172,9 +215,7 @@ impl Session {
             let found = found.with_context(|| format!("{name} has no address")).or_exit(Exit::Address)?;
             config.addresses = found.into_iter().map(|address| address.ip()).collect();
         }
-        let net = self.net.clone();
-        let server = http::serve(Arc::new(self.lineup.clone()), config, |at| net.tcp_listen(at))
-            .or_exit(Exit::Address)?;
+        let server = serve(config).or_exit(Exit::Address)?;
         if let (Some(taken), Some(_)) = (server.taken_port(), flags.port) {
             self.say(&format!("port {taken} is taken: {} it is", server.address().port()));
         }
@@ -184,11 +225,6 @@ impl Session {
         {
             self.say(&format!("other computers may connect, at http://{own}:{}/", server.address().port()));
         }
-        self.teller.tell(&Event::Listening {
-            url: url.clone(),
-            playlist: playlist_of(&url),
-            port: server.address().port(),
-        });
         self.server = Some(server);
         self.url = Some(url.clone());
         Ok(url)

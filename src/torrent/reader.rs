@@ -257,6 +257,7 @@ impl std::fmt::Debug for FileReader {
 fn io_error(cause: ReadError) -> io::Error {
     let kind = match cause {
         ReadError::Closed => io::ErrorKind::NotConnected,
+        ReadError::NotInTime => io::ErrorKind::TimedOut,
         ReadError::NotOpened(_) | ReadError::Disk(_) => io::ErrorKind::Other,
     };
     io::Error::new(kind, cause)

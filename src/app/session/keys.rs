@@ -15,7 +15,7 @@ impl Session {
                 self.torrents.iter().flatten().for_each(|torrent| torrent.set_paused(paused));
             }
             Key::OpenFolder => {
-                let folder = self
+                let on_disk = self
                     .latest
                     .file
                     .as_ref()
@@ -23,7 +23,7 @@ impl Session {
                     .and_then(|path| {
                         path.ancestors().skip(1).find(|folder| folder.is_dir()).map(PathBuf::from)
                     });
-                match folder {
+                match self.folder.clone().or(on_disk) {
                     Some(folder) => {
                         if let Err(error) = player::open_on_desktop(folder.into_os_string()).await {
                             self.say(&error.to_string());

@@ -1,0 +1,1 @@
+//! The folder over WebDAV, as real programs use it.
