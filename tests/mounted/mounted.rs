@@ -41,11 +41,20 @@ impl Mounted {
             vec![format!("--at={}", self.at().display()), format!("--path={}", self.data().display())],
             flags.to_vec(),
         ];
-        let running = Peerflix::new(args.concat()).start();
+        let mut running = Peerflix::new(args.concat()).start();
+        // A dead mount has a place, but nothing in it. And a torrent that is a file is open before its name is shown.
+        until(|| {
+            if running.has_ended() {
+                return Some(());
+            }
+            let first = std::fs::read_dir(self.at()).ok().filter(|_| is_mounted(&self.at()))?.next();
+            first.is_some_and(|first| first.is_ok()).then_some(())
+        });
+        if running.has_ended() {
+            let said = running.ended();
+            panic!("it ended: {} {}", said.text(), said.errors);
+        }
         self.running = Some(running);
-        until(|| is_mounted(&self.at()).then_some(()));
-        // A torrent that is a file is open before its names are shown.
-        until(|| std::fs::read_dir(self.at()).ok()?.next().map(drop));
     }
 
     /// Where it is mounted.
