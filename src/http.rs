@@ -39,8 +39,8 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use self::answer::{
-    Answer, Content, Described, Segment, admitted, before_files, extended, nothing_here, of_described,
-    with_files, without_files,
+    Answer, Content, Described, Segment, admitted, before_files, extended, not_readable, nothing_here,
+    of_described, with_files, without_files,
 };
 use self::body::{AnswerBody, BodyError};
 pub use self::conditions::entity_tag;
@@ -485,7 +485,7 @@ async fn extend(
             let Content::File(segments) = &answer.content else { return Ok(answer.into()) };
             match hull(segments).and_then(open) {
                 Some(reader) => Full { answer, source: Source::Reader(reader) },
-                None => nothing_here(is_head).into(),
+                None => not_readable(is_head).into(),
             }
         }
     })

@@ -2,8 +2,14 @@
 //! peers: all it has is [`Contents`](crate::read::Contents). docs/mount.md has the rules.
 
 pub mod ahead;
+pub mod caller;
 pub mod dav;
+#[cfg(unix)]
+pub mod fuse;
 pub mod guard;
+#[cfg(unix)]
+pub mod place;
+pub mod reading;
 pub mod shelf;
 pub mod status;
 pub mod tree;

@@ -1,6 +1,7 @@
 //! The one contract between torrents and faces: "give me these bytes of this file".
 
 use std::cmp::Ordering;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -50,6 +51,13 @@ pub trait Contents: Send + Sync {
     fn had(&self, index: usize) -> Option<u64> {
         let _ = index;
         None
+    }
+
+    /// Whether all these bytes of file `index` are there, so that reading them asks nothing of the swarm. As far as anybody can
+    /// tell: `false` may be wrong.
+    fn has(&self, index: usize, range: Range<u64>) -> bool {
+        let _ = (index, range);
+        false
     }
 }
 

@@ -25,6 +25,7 @@ mod uploads;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -353,6 +354,13 @@ impl Contents for Torrent {
         let opened = self.shared.session.opened.get()?;
         let span = opened.spans.get(index)?;
         Some(opened.door.had_of(span.offset..span.end()))
+    }
+
+    fn has(&self, index: usize, range: Range<u64>) -> bool {
+        let Some(opened) = self.shared.session.opened.get() else { return false };
+        let Some(span) = opened.spans.get(index) else { return false };
+        let at = |offset: u64| span.offset.saturating_add(offset).min(span.end());
+        opened.door.end_of_had(at(range.start), at(range.end)) == at(range.end)
     }
 }
 

@@ -27,6 +27,9 @@ for group in "$@"; do
         wants vlc-plugin-base vlc_decodes
         wants tmux has tmux
         wants procps has ps
+        wants curl has curl
+        wants cadaver has cadaver
+        wants davfs2 test -x /usr/sbin/mount.davfs
         wants transmission-daemon has transmission-daemon
         wants python3-libtorrent /usr/bin/python3 -c 'import libtorrent'
         # What reads from a mounted torrent.

@@ -88,6 +88,7 @@ async fn show(
     }
     drop(opened);
     let mut ways = Ways::open(session, flags, &shelf, ending).await?;
+    session.folder_shown(ways.at(), shelf);
     tell(session, flags, &ways);
     let by_others = loop {
         match session.attend(ways.ended()).await {
@@ -161,9 +162,6 @@ async fn open_one(
 
 /// Says where it is, and how one gets in and out.
 fn tell(session: &mut Session, flags: &Mount, ways: &Ways) {
-    if let Some(at) = ways.at() {
-        session.mounted_at(at);
-    }
     let (at, url) = (ways.at().map(|at| at.display().to_string()), ways.url().map(str::to_owned));
     session.teller.tell(&Event::Mounted { at: at.clone(), url: url.clone() });
     if session.teller.is_on() {

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use futures_util::FutureExt;
@@ -23,12 +23,14 @@ use crate::cli::ServerFlags;
 use crate::events::Event;
 use crate::http::route::path_of;
 use crate::http::{self, HttpError, Server, ServerConfig};
+use crate::mount::shelf::Shelf;
+use crate::mount::status::Status;
 use crate::net::{Network, NetworkConfig};
 use crate::player::Player;
 use crate::read::{Contents, Files, ReadError};
 use crate::source::{self, Source};
 use crate::torrent::{Options, Torrent};
-use crate::tui::{Key, Screen, Stage, Style};
+use crate::tui::{Key, MountView, Screen, Stage, Style, View};
 
 pub(super) use queue::files_event;
 
@@ -89,9 +91,21 @@ pub(super) struct Session {
     told: HashSet<usize>,
     /// How far the file that was last read has been played, as a share: its number, and that.
     reached: Option<(usize, f64)>,
-    /// Where the torrents are mounted.
-    folder: Option<PathBuf>,
+    /// Where the torrents are shown as a folder.
+    folder: Option<Folder>,
+    is_folder: bool,
 }
+
+/// The folder that is shown.
+struct Folder {
+    at: Option<PathBuf>,
+    shelf: Shelf,
+    /// As it was last looked at.
+    seen: Option<(Instant, MountView)>,
+}
+
+/// A torrent may have very many files: what is read of them is looked at no oftener.
+const FOLDER_EVERY: Duration = Duration::from_secs(1);
 
 /// A torrent that was opened beside the first one, or why not.
 struct Arrival {
@@ -136,6 +150,7 @@ impl Session {
             told: HashSet::new(),
             reached: None,
             folder: None,
+            is_folder: false,
         })
     }
 
@@ -149,11 +164,23 @@ impl Session {
         self.lineup = Lineup::of_equals(self.torrents.len());
         self.observer.watch_folder();
         self.fetches = false;
+        self.is_folder = true;
     }
 
-    /// Where the folder is.
-    pub(super) fn mounted_at(&mut self, at: &Path) {
-        self.folder = Some(at.to_owned());
+    /// The folder is there; mounted at this place, if it is.
+    pub(super) fn folder_shown(&mut self, at: Option<&Path>, shelf: Shelf) {
+        self.folder = Some(Folder { at: at.map(Path::to_owned), shelf, seen: None });
+    }
+
+    /// For the screen, if there is one.
+    fn mount_view(&mut self) -> Option<MountView> {
+        let is_live = self.is_live();
+        let folder = self.folder.as_mut().filter(|_| is_live)?;
+        if folder.seen.as_ref().is_none_or(|(at, _)| at.elapsed() >= FOLDER_EVERY) {
+            let at = folder.at.as_ref().map(|at| at.display().to_string());
+            folder.seen = Some((Instant::now(), view::of_mount(at, Status::of(&folder.shelf))));
+        }
+        folder.seen.as_ref().map(|(_, seen)| seen.clone())
     }
 
     /// One that was opened.
@@ -411,15 +438,25 @@ impl Session {
         let is_safe = moment.forecast.as_ref().is_some_and(crate::forecast::Forecast::is_safe);
         self.is_safe.send_if_modified(|before| std::mem::replace(before, is_safe) != is_safe);
         self.teller.tell_moment(&moment);
-        let view = view::of(&moment, &self.stage, self.current_url_of(&moment), self.player_name.as_deref());
-        self.screen.show(&view);
+        if self.is_folder && self.lineup.known().is_some() {
+            self.stage = Stage::Idle;
+        }
+        let (url, player) = (self.current_url_of(&moment), self.player_name.as_deref());
+        let view = view::of(&moment, &self.stage, url, player);
+        let mount = self.mount_view();
+        self.screen.show(&View { mount, ..view });
         self.latest = moment;
     }
 
     /// The URL of a file.
     pub(super) fn url_of(&self, files: &Files, index: usize) -> Option<String> {
         let file = files.files.get(index)?;
-        Some(url_of(self.url.as_deref()?, index, file.name()))
+        Some(url_of(self.url_of_files()?, index, file.name()))
+    }
+
+    /// Where files are served by their numbers: a folder has paths instead.
+    fn url_of_files(&self) -> Option<&str> {
+        self.url.as_deref().filter(|_| !self.is_folder)
     }
 
     /// A player was started; its name is on the screen while it runs.

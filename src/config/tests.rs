@@ -166,13 +166,6 @@ fn a_command_takes_of_it_what_it_knows() {
     let home = Home::config("vlc = true\nno-dht = true\ncache = '/tmp/films'\njson = true\n");
     let Some(Given::List(list)) = home.cli(&["list", MAGNET]).command else { panic!("it is a list") };
     assert!(list.swarm.no_dht && list.json);
-    let home = Home::config("read-timeout = 5\nguard = ['mc', '-Finder']\nlist = true\n");
-    let Some(Given::Mount(mount)) = home.cli(&["mount", MAGNET]).command else { panic!("it is a mount") };
-    assert_eq!((mount.place.read_timeout, mount.place.guard.len()), (Some(5), 2));
-    assert!(home.cli(&[MAGNET]).command.is_none(), "what only a mount has is no harm elsewhere");
-    let home = Home::config("guard = false\n");
-    let Some(Given::Mount(mount)) = home.cli(&["mount", MAGNET]).command else { panic!("it is a mount") };
-    assert!(mount.place.no_guard && mount.place.guard.is_empty());
     assert_eq!(list.storage.cache, Some("/tmp/films".into()));
     let Some(Given::Cache(cache)) = home.cli(&["cache", "clear", "--dry-run"]).command else {
         panic!("it is a cache")
@@ -182,6 +175,17 @@ fn a_command_takes_of_it_what_it_knows() {
         panic!("a cache")
     };
     assert_eq!(cache.cache, Some("/x".into()));
+}
+
+#[test]
+fn what_is_settled_for_mounts_can_be_configured() {
+    let home = Home::config("read-timeout = 5\nguard = ['mc', '-Finder']\nlist = true\n");
+    let Some(Given::Mount(mount)) = home.cli(&["mount", MAGNET]).command else { panic!("it is a mount") };
+    assert_eq!((mount.place.read_timeout, mount.place.guard.len()), (Some(5), 2));
+    assert!(home.cli(&[MAGNET]).command.is_none(), "what only a mount has is no harm elsewhere");
+    let home = Home::config("guard = false\n");
+    let Some(Given::Mount(mount)) = home.cli(&["mount", MAGNET]).command else { panic!("it is a mount") };
+    assert!(mount.place.no_guard && mount.place.guard.is_empty());
 }
 
 #[test]

@@ -148,6 +148,11 @@ pub fn nothing_here(is_head: bool) -> Answer {
     Answer::sentence(StatusCode::NOT_FOUND, "There is nothing here.").without_body(is_head)
 }
 
+/// The answer where a file of the extension's can no longer be read.
+pub fn not_readable(is_head: bool) -> Answer {
+    Answer::sentence(StatusCode::SERVICE_UNAVAILABLE, "The torrent was closed.").without_body(is_head)
+}
+
 /// An answer of the extension's, but for a file.
 pub fn extended(status: StatusCode, headers: HeaderMap, text: Bytes, is_head: bool) -> Answer {
     let answer = Answer { status, headers, content: Content::Nothing }.with_length(text.len() as u64);

@@ -53,8 +53,11 @@ pub struct Served {
     pub modified: Option<SystemTime>,
     /// Opens a reader, told which bytes it will read: from the first to the last one wanted. `None`: there is nothing to read
     /// it from any more. Not called where no byte is sent.
-    pub open: Box<dyn FnOnce(Range<u64>) -> Option<Box<dyn ReadAt>> + Send>,
+    pub open: Open,
 }
+
+/// What opens a reader.
+pub type Open = Box<dyn FnOnce(Range<u64>) -> Option<Box<dyn ReadAt>> + Send>;
 
 impl Reply {
     pub fn bare(status: StatusCode) -> Self {

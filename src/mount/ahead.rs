@@ -29,6 +29,8 @@ const STILL: Duration = Duration::from_secs(10);
 pub struct Ahead {
     length: u64,
     slots: [Option<Stream>; STREAMS],
+    /// Slots whose stream was taken in by another, their readers not yet given up.
+    left: [bool; STREAMS],
     /// Counts the reads: which stream was used last, even within one tick of the clock.
     reads: u64,
 }
@@ -68,7 +70,7 @@ struct Stream {
 impl Ahead {
     /// Of a file of so many bytes, nothing read yet.
     pub fn new(length: u64) -> Ahead {
-        Ahead { length, slots: Default::default(), reads: 0 }
+        Ahead { length, slots: Default::default(), left: [false; STREAMS], reads: 0 }
     }
 
     /// A read of `size` bytes at `offset` begins, `now` since the file was opened.
@@ -90,11 +92,12 @@ impl Ahead {
 
     /// The streams that nobody has read from for ten seconds, each told once: their readers are to be dropped, so that
     /// nothing more is fetched for them. A read that goes on there later finds the stream as it was, with a new reader.
+    /// Also those that turned out to be part of another. A read that still waits is to keep its reader by itself.
     pub fn idle(&mut self, now: Duration) -> Vec<usize> {
         let mut idle = Vec::new();
-        for (slot, stream) in self.slots.iter_mut().enumerate() {
-            if let Some(stream) = stream.as_mut().filter(|stream| !stream.is_still && stream.rests(now)) {
-                stream.is_still = true;
+        for (slot, (stream, left)) in self.slots.iter_mut().zip(&mut self.left).enumerate() {
+            let resting = stream.as_mut().filter(|stream| !stream.is_still && stream.rests(now));
+            if std::mem::take(left) | resting.map(|stream| stream.is_still = true).is_some() {
                 idle.push(slot);
             }
         }
@@ -118,20 +121,27 @@ impl Ahead {
         if let Some(place) = self.slots.get_mut(slot) {
             *place = Some(Stream::new(now, self.reads, offset, end));
         }
+        if let Some(left) = self.left.get_mut(slot) {
+            *left = false;
+        }
         self.join(slot);
-        Plan { stream: slot, is_new: true, until: self.until(slot, end) }
+        let until = if offset == 0 { end.max(FIRST).min(self.length) } else { end };
+        Plan { stream: slot, is_new: true, until }
     }
 
     /// Takes in the streams that this one has come up to: reads of it that came before their turn.
     fn join(&mut self, slot: usize) {
         let Some(mut stream) = self.slots.get_mut(slot).and_then(Option::take) else { return };
+        let mut others = self.slots.iter_mut().zip(&mut self.left);
         // What is taken in may reach up to another.
-        while let Some(other) = self.slots.iter_mut().find(|other| {
-            other.as_ref().is_some_and(|other| stream.start < other.start && other.start <= stream.end)
-        }) {
+        while let Some((other, left)) =
+            others.find(|(other, _)| other.as_ref().is_some_and(|other| stream.is_before(other)))
+        {
             if let Some(other) = other.take() {
                 stream.take_in(&other);
+                *left = !other.is_still;
             }
+            others = self.slots.iter_mut().zip(&mut self.left);
         }
         if let Some(place) = self.slots.get_mut(slot) {
             *place = Some(stream);
@@ -189,10 +199,18 @@ impl Stream {
         self.reach(end);
     }
 
+    /// It has come up to where the other one begins.
+    fn is_before(&self, other: &Stream) -> bool {
+        self.start < other.start && other.start <= self.end
+    }
+
     fn take_in(&mut self, other: &Stream) {
-        // Reads from the back to the front touch as well: they go on nowhere.
+        // Reads from the back to the front touch as well, and go on nowhere; but what ran before runs on.
         if self.goes_on {
             self.earn(other.credit);
+        } else if other.goes_on {
+            self.goes_on = true;
+            self.credit = other.credit;
         }
         self.reach(other.end);
         self.read = self.read.max(other.read);
@@ -218,3 +236,6 @@ impl Stream {
         self.end.saturating_add(ahead).max(first)
     }
 }
+
+#[cfg(test)]
+mod tests;

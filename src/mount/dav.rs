@@ -86,15 +86,15 @@ impl Dav {
                 let (Some(files), Some(contents)) =
                     (self.shelf.files(*torrent), self.shelf.contents(*torrent))
                 else {
-                    return not_here();
+                    return Reply::text(StatusCode::SERVICE_UNAVAILABLE, TEXT, "The torrent is not open.\n");
                 };
-                let (opened, torrent, index) = (self.opened.clone(), *torrent, *index);
+                let (opened, index) = (self.opened.clone(), *index);
                 Reply::file(Served {
                     kind: content_type(&place.node.name),
                     length: *length,
                     tag: entity_tag(&files.info_hash, index, *length),
                     modified: Some(self.date(&files)),
-                    open: Box::new(move |range| opened.reader(&contents, torrent, index, range)),
+                    open: Box::new(move |range| opened.reader(&contents, index, range)),
                 })
             }
         }

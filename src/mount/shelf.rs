@@ -41,6 +41,8 @@ impl Shelf {
         if let Some(slot) = lock(&self.0.slots).get_mut(torrent) {
             slot.contents = Some(contents);
         }
+        // For those who wait for it: they look, whatever has changed.
+        self.0.tree.send_modify(|_| ());
     }
 
     /// Its files are known: they take the place of the note. The first call counts.
@@ -76,6 +78,20 @@ impl Shelf {
 
     pub fn contents(&self, torrent: usize) -> Option<Arc<dyn Contents>> {
         lock(&self.0.slots).get(torrent)?.contents.clone()
+    }
+
+    /// Waits until the torrent is open; for ever if there is no such torrent.
+    pub async fn opened(&self, torrent: usize) -> Arc<dyn Contents> {
+        let mut trees = self.trees();
+        loop {
+            if let Some(contents) = self.contents(torrent) {
+                return contents;
+            }
+            // The sender is ours as well: it cannot be gone.
+            if trees.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
     }
 
     pub fn files(&self, torrent: usize) -> Option<Arc<Files>> {

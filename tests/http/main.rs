@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods)]
 
 mod connections;
+#[cfg(unix)]
 mod mounted;
 mod players;
 mod rules;

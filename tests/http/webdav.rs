@@ -1,4 +1,4 @@
-//! The folder over WebDAV: the rules of docs/mount.md, letter by letter.
+//! The folder over WebDAV: the rules of docs/http.md, letter by letter.
 
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
@@ -345,6 +345,14 @@ async fn what_waits_for_its_metadata_says_so() {
     assert_eq!(client.fetch("GET /Show/.waiting", &[]).await.0.status, 404);
     let (_, body) = client.fetch("GET /Show/film.mkv", &[]).await;
     assert_eq!(body, bytes(0, 0..1000));
+}
+
+#[tokio::test]
+async fn what_is_known_and_not_open_cannot_be_read_yet() {
+    let files = Torrent::film(1000).known();
+    let shelf = Shelf::new(vec![Shown { name: "Show".to_owned(), is_folder: true, files: Some(files) }]);
+    let (head, _) = ask(Dav::new(shelf, "", None), "GET /Show/film.mkv", &[]).await;
+    assert_eq!(head.status, 503);
 }
 
 #[tokio::test]

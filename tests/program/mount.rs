@@ -63,7 +63,7 @@ impl Drop for Mounted {
 }
 
 fn start(at: &Path, typed: &[&str], flags: &[String]) -> Running {
-    let line = ["mount", "--at", text(at)].iter().chain(typed).map(|word| (*word).to_owned());
+    let line = ["mount", "--at", text(at)].into_iter().chain(typed.iter().copied()).map(str::to_owned);
     let mut running = Peerflix::new(line.chain(flags.iter().cloned())).start();
     assert_eq!(running.line(), text(at), "the first line is where it is");
     running

@@ -64,7 +64,7 @@ fn whole(path: &Path) -> PathBuf {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let found = path.ancestors().find_map(|ancestor| {
         // What is mounted at the last part may be dead, or may not answer: it is not asked.
-        let is_whole = ancestor == path && !ancestor.is_symlink();
+        let is_whole = ancestor == path && ancestor.file_name().is_some() && !ancestor.is_symlink();
         let real = ancestor.canonicalize().ok().filter(|_| !is_whole)?;
         Some(real.join(path.strip_prefix(ancestor).ok()?))
     });

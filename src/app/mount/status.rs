@@ -57,7 +57,7 @@ fn refusal(at: &Path, error: &io::Error) -> String {
 
 /// A line for each torrent, and one for each of its files.
 fn text(status: &Status) -> String {
-    status.torrents.iter().map(|torrent| of_torrent(torrent)).collect()
+    status.torrents.iter().map(of_torrent).collect()
 }
 
 fn of_torrent(torrent: &TorrentStatus) -> String {

@@ -27,7 +27,6 @@ impl Opened {
     pub fn reader(
         &self,
         contents: &Arc<dyn Contents>,
-        _torrent: usize,
         index: usize,
         range: Range<u64>,
     ) -> Option<Box<dyn ReadAt>> {

@@ -1,3 +1,5 @@
+//! Torrents with ordinary, unlucky and hostile names.
+
 use std::collections::HashSet;
 
 use proptest::prelude::*;
