@@ -202,6 +202,19 @@ fn it_ends_while_a_read_waits_for_bytes_that_nobody_sends() {
 }
 
 #[test]
+fn asked_twice_it_leaves_no_dead_mount_either() {
+    let torrent = Torrent::of_file("film.mp4", demo());
+    let mut mounted = Mounted::new(&[torrent.typed()], &nowhere());
+    let _held = fs::File::open(mounted.path("film.mp4")).expect("opens");
+    let running = mounted.running.take().expect("it runs");
+    running.interrupt();
+    running.interrupt();
+    let said = running.ended();
+    assert!([Some(0), Some(130)].contains(&said.code), "{said:?}");
+    assert!(!is_mounted(&mounted.at) && !mounted.at.exists(), "{said:?}");
+}
+
+#[test]
 fn whoever_unmounts_it_from_outside_ends_it() {
     let torrent = Torrent::of_file("film.mp4", demo());
     let mounted = Mounted::new(&[torrent.typed()], &nowhere());
