@@ -1,3 +1,5 @@
+//! Scanners by their names, and what they are given.
+
 use proptest::prelude::*;
 
 use super::*;
