@@ -30,7 +30,7 @@ pub(crate) const EXAMPLES: &str = "  peerflix 'magnet:?xt=urn:btih:…' --vlc   
 
 /// The same for `peerflix mount`.
 const MOUNT_EXAMPLES: &str =
-    "  peerflix mount 'magnet:?xt=urn:btih:…'          at ./peerflix, until q or Ctrl-C
+    "  peerflix mount 'magnet:?…'                    at ./peerflix, until q or Ctrl-C
   peerflix mount series.torrent --at ~/series   somewhere else
   peerflix mount one.torrent two.torrent        side by side
   peerflix mount disk.iso.torrent --all         and fetch all of it meanwhile

@@ -11,6 +11,7 @@ use crate::films::{demo, program};
 use crate::run::{Peerflix, Running, until};
 use crate::scripted::{self, Manner};
 use crate::seeds::{Seeds, Torrent};
+use crate::tmux::Terminal;
 
 /// A peerflix that mounts, at a folder in a temporary one. Whatever becomes of the test, the mount does not stay.
 struct Mounted {
@@ -202,6 +203,19 @@ fn it_ends_while_a_read_waits_for_bytes_that_nobody_sends() {
 }
 
 #[test]
+fn asked_twice_it_leaves_no_dead_mount_either() {
+    let torrent = Torrent::of_file("film.mp4", demo());
+    let mut mounted = Mounted::new(&[torrent.typed()], &nowhere());
+    let _held = fs::File::open(mounted.path("film.mp4")).expect("opens");
+    let running = mounted.running.take().expect("it runs");
+    running.interrupt();
+    running.interrupt();
+    let said = running.ended();
+    assert!([Some(0), Some(130)].contains(&said.code), "{said:?}");
+    assert!(!is_mounted(&mounted.at) && !mounted.at.exists(), "{said:?}");
+}
+
+#[test]
 fn whoever_unmounts_it_from_outside_ends_it() {
     let torrent = Torrent::of_file("film.mp4", demo());
     let mounted = Mounted::new(&[torrent.typed()], &nowhere());
@@ -251,6 +265,33 @@ fn a_folder_that_is_taken_is_refused_and_another_suggested() {
     let line =
         ["mount", show.typed(), "--path", text(full.path()), "--at", text(&at), "--no-dht", "--no-lsd"];
     Peerflix::new(line).said().failed_with(2, &["keeps what it fetches"]);
+}
+
+#[test]
+fn the_screen_tells_where_it_is_and_who_reads_and_q_unmounts_it() {
+    let bytes = film(1_000_000);
+    let torrent = Torrent::of_folder("Show", &[("a.bin", &bytes), ("b.bin", b"small".as_slice())]);
+    let all = [bytes.as_slice(), b"small"].concat();
+    let peer = scripted::peer(Manner::Chokes, &all, 64 * 1024, torrent.info_hash);
+    let parent = tempfile::tempdir().expect("a temporary folder");
+    let at = parent.path().canonicalize().expect("it is there").join("here");
+    let terminal = Terminal::new(110, 30);
+    let peer = format!("--peer={peer}");
+    terminal.peerflix(&["mount", torrent.typed(), "--at", text(&at), "--no-dht", "--no-lsd", &peer]);
+    let screen = terminal.shows("nobody reads anything");
+    assert!(screen.contains(text(&at)) && screen.contains("unmounts it"), "{screen}");
+    terminal.shows("1 peer");
+    let mut cat = Command::new("cat")
+        .arg(at.join("Show/a.bin"))
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("cat runs");
+    terminal.shows("waits for what comes");
+    terminal.shows("Show/a.bin");
+    terminal.shows("chokes us");
+    terminal.key("q");
+    terminal.shows("ended with 0");
+    assert!(!crate::run::wait(&mut cat).success() && !at.exists());
 }
 
 #[test]
