@@ -180,6 +180,8 @@ pub(super) struct FileHandle {
     pub(super) torrent: usize,
     pub(super) index: usize,
     pub(super) length: u64,
+    /// A scanner has opened it: nothing is read ahead.
+    pub(super) is_scanned: bool,
     timeout: Option<Duration>,
     /// Once the torrent is open.
     file: std::sync::OnceLock<OpenFile>,
@@ -193,8 +195,22 @@ struct Failed {
 }
 
 impl FileHandle {
-    pub(super) fn new(torrent: usize, index: usize, length: u64, timeout: Option<Duration>) -> FileHandle {
-        FileHandle { torrent, index, length, timeout, file: Default::default(), failed: Mutex::default() }
+    pub(super) fn new(
+        torrent: usize,
+        index: usize,
+        length: u64,
+        timeout: Option<Duration>,
+        is_scanned: bool,
+    ) -> FileHandle {
+        FileHandle {
+            torrent,
+            index,
+            length,
+            is_scanned,
+            timeout,
+            file: Default::default(),
+            failed: Mutex::default(),
+        }
     }
 
     fn opened(&self) -> Option<&OpenFile> {

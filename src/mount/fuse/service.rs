@@ -83,7 +83,8 @@ impl Service {
             return reply.error(Errno::EIO);
         }
         let only = match self.verdict(&file, &range, thread) {
-            Verdict::Free => false,
+            // What is there may be read by a scanner too, but nothing beyond it is fetched for that.
+            Verdict::Free => file.is_scanned,
             Verdict::Allowed => true,
             Verdict::Refused => return reply.error(Errno::EIO),
         };
@@ -109,6 +110,10 @@ impl Service {
                 _ = &mut turn.unwanted => reply.error(Errno::EINTR),
             }
         });
+    }
+
+    fn is_scanner(&self, thread: u32) -> bool {
+        caller::program_of(thread).is_some_and(|program| lock(&self.guard).is_scanner(&program))
     }
 
     /// Whether this thread may have these bytes fetched. What is there already anybody may have.
@@ -224,7 +229,7 @@ impl Filesystem for Service {
         }
     }
 
-    fn open(&self, _: &Request, inode: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
+    fn open(&self, request: &Request, inode: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
         if flags.acc_mode() != OpenAccMode::O_RDONLY {
             return reply.error(READ_ONLY);
         }
@@ -234,7 +239,8 @@ impl Filesystem for Service {
         }
         match self.shelf.tree().node(inode.0).map(|node| &node.kind) {
             Some(&Kind::File { torrent, index, length }) => {
-                let file = FileHandle::new(torrent, index, length, self.read_timeout);
+                let is_scanned = self.is_scanner(request.pid());
+                let file = FileHandle::new(torrent, index, length, self.read_timeout, is_scanned);
                 self.opened(Handle::File(Arc::new(file)), FopenFlags::FOPEN_KEEP_CACHE, reply);
             }
             Some(Kind::Waiting { torrent }) => {
