@@ -8,6 +8,7 @@ mod metainfo;
 pub(crate) mod names;
 
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 
@@ -72,6 +73,8 @@ pub struct Metainfo {
     pub files: Vec<TorrentFile>,
     /// The bencoded info dictionary, as it was: served to peers (BEP 9), cached.
     pub info_bytes: Bytes,
+    /// When the torrent was made, as its .torrent file says; the info dictionary does not.
+    pub created_at: Option<SystemTime>,
 }
 
 /// A file of a torrent.

@@ -33,7 +33,7 @@ impl Mounted {
     }
 
     /// Waits for the end that was asked for: the folder is gone, and no mount is left.
-    fn is_gone(mut self) {
+    fn ends(mut self) {
         let said = self.running.take().expect("it runs").ended();
         assert_eq!(said.code, Some(0), "{said:?}");
         assert!(!self.at.exists(), "{said:?}");
@@ -121,7 +121,7 @@ fn any_program_reads_a_torrent_that_is_not_there_yet_and_at_the_end_the_folder_i
     assert!(said.text().contains("100.0 %") && said.text().contains("Show/film.mp4"), "{said:?}");
 
     mounted.running().interrupt();
-    mounted.is_gone();
+    mounted.ends();
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn several_torrents_lie_side_by_side_and_one_that_cannot_be_had_is_left_out() {
     assert_eq!(fs::metadata(mounted.path("film.mp4")).expect("a file").len(), demo().len() as u64);
     mounted.running().wait_for_words(&["going on without no-such.torrent"]);
     mounted.running().terminate();
-    mounted.is_gone();
+    mounted.ends();
 }
 
 #[test]
@@ -147,14 +147,14 @@ fn a_magnet_is_a_folder_at_once_and_its_files_come_when_they_are_known() {
     assert!(note.ends_with(".\n"), "{note}");
     assert_eq!(lonely.status()["torrents"][0]["state"], "waiting");
     lonely.running().interrupt();
-    lonely.is_gone();
+    lonely.ends();
 
     let seeds = Seeds::of(&torrent, 1);
     let mut mounted = Mounted::new(&[&magnet], &seeds.flags());
     until(|| (names(&mounted.path("A Film")) == ["film.mp4"]).then_some(()));
     assert!(fs::read(mounted.path("A Film/film.mp4")).expect("reads") == demo());
     mounted.running().interrupt();
-    mounted.is_gone();
+    mounted.ends();
 }
 
 #[test]
@@ -165,7 +165,7 @@ fn what_nobody_reads_is_fetched_only_with_all() {
     let mut fetches = Mounted::new(&[torrent.typed()], &all);
     until(|| (fetches.status()["torrents"][0]["state"] == "complete").then_some(()));
     fetches.running().interrupt();
-    fetches.is_gone();
+    fetches.ends();
 
     let mut waits = Mounted::new(&[torrent.typed()], &seeds.flags());
     let mut some = [0; 1000];
@@ -179,7 +179,7 @@ fn what_nobody_reads_is_fetched_only_with_all() {
     assert!(had[1] > Some(0), "{status}");
     drop(file);
     waits.running().interrupt();
-    waits.is_gone();
+    waits.ends();
 }
 
 #[test]
@@ -198,7 +198,7 @@ fn it_ends_while_a_read_waits_for_bytes_that_nobody_sends() {
     let said = Peerflix::new(["mount", "--status", "--at", text(&mounted.at)]).said();
     assert!(said.text().contains("which waits") || said.text().contains("waiting"), "{said:?}");
     mounted.running().interrupt();
-    mounted.is_gone();
+    mounted.ends();
     assert!(!crate::run::wait(&mut cat).success(), "the read has failed");
 }
 
@@ -221,7 +221,7 @@ fn whoever_unmounts_it_from_outside_ends_it() {
     let mounted = Mounted::new(&[torrent.typed()], &nowhere());
     let done = program("fusermount3", "fuse3").arg("-u").arg(&mounted.at).status().expect("it runs");
     assert!(done.success());
-    mounted.is_gone();
+    mounted.ends();
 }
 
 #[test]
@@ -252,7 +252,7 @@ fn a_folder_that_is_taken_is_refused_and_another_suggested() {
     Peerflix::new(second).said().failed_with(1, &["mounted", "--at DIR"]);
     assert_eq!(names(&mounted.at), ["film.mp4"], "the first one is left alone");
     mounted.running().interrupt();
-    mounted.is_gone();
+    mounted.ends();
 
     let full = tempfile::tempdir().expect("a temporary folder");
     fs::write(full.path().join("mine"), "x").expect("ours");
