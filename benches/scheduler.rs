@@ -53,7 +53,13 @@ impl Swarm {
             swarm.tell(Input::PeerBitfield { peer, have });
             swarm.tell(Input::PeerUnchoked { peer });
         }
-        swarm.tell(Input::ReaderOpened { reader: ReaderId(0), span, head: 0, rate: Some(4_000_000) });
+        swarm.tell(Input::ReaderOpened {
+            reader: ReaderId(0),
+            span,
+            head: 0,
+            rate: Some(4_000_000),
+            until: None,
+        });
         for _ in 0..20_000 {
             swarm.next();
         }

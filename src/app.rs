@@ -11,6 +11,7 @@ mod hooks;
 mod lineup;
 mod list;
 mod moment;
+mod mount;
 mod pipe;
 mod play;
 mod report;
@@ -50,6 +51,11 @@ pub fn run(cli: Cli) -> Exit {
         Some(Command::List(flags)) => {
             trace_to_stderr(flags.verbose);
             in_runtime(|ending| list::list(flags, ending))
+        }
+        Some(Command::Mount(flags)) if flags.place.status => mount::status(flags),
+        Some(Command::Mount(flags)) => {
+            trace_to_stderr(flags.verbose);
+            in_runtime(|ending| mount::mount(flags, ending))
         }
         Some(Command::Doctor(flags)) => {
             trace_to_stderr(flags.verbose);

@@ -45,6 +45,10 @@ pub enum Event {
     Paused { paused: bool },
     /// A player was started; it has ended (`error` says how, if not well).
     Player { name: String, started: bool, error: Option<String> },
+    /// The torrents are shown as a folder: mounted at this path, served over WebDAV at this URL, or both.
+    Mounted { at: Option<String>, url: Option<String> },
+    /// The folder is gone again. `by_others`: not by this peerflix, so that it ends.
+    Unmounted { at: Option<String>, by_others: bool },
     /// A file is whole.
     Finished { index: usize, path: String },
     /// What a person would be told.

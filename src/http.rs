@@ -5,6 +5,7 @@ mod answer;
 mod body;
 mod charset;
 mod conditions;
+mod extension;
 mod guard;
 mod kind;
 mod playlist;
@@ -16,12 +17,17 @@ mod texts;
 use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::ops::Range;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::future::{Either, select, select_all};
-use hyper::body::Incoming;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::{Body, Incoming};
+use hyper::header::{CONNECTION, HeaderValue};
+use hyper::http::request::Parts;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
@@ -29,14 +35,21 @@ use hyper_util::rt::TokioTimer;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use self::answer::{Content, before_files, with_files, without_files};
+use self::answer::{
+    Answer, Content, Described, Segment, admitted, before_files, extended, not_readable, nothing_here,
+    of_described, with_files, without_files,
+};
 use self::body::{AnswerBody, BodyError};
-use self::guard::{Guard, Host};
+pub use self::conditions::entity_tag;
+pub use self::extension::{Extension, Given, MOST_BODY, Reply, Served};
+use self::guard::{Authority, Guard, Host};
+pub use self::kind::content_type;
 use self::socket::Socket;
 use self::texts::Charsets;
-use crate::read::{Contents, ReadError};
+use crate::read::{Contents, ReadAt, ReadError};
 
 /// The port of peerflix, since ever.
 pub const PORT: u16 = 8888;
@@ -113,12 +126,38 @@ pub fn serve(
     config: ServerConfig,
     listen: impl Fn(SocketAddr) -> io::Result<TcpListener>,
 ) -> Result<Server, HttpError> {
+    start(Some(contents), None, config, listen)
+}
+
+/// As [`serve`], but what `extension` takes is answered by it. Without `contents`, there is nothing else.
+pub fn serve_extended(
+    contents: Option<Arc<dyn Contents>>,
+    extension: Arc<dyn Extension>,
+    config: ServerConfig,
+    listen: impl Fn(SocketAddr) -> io::Result<TcpListener>,
+) -> Result<Server, HttpError> {
+    start(contents, Some(extension), config, listen)
+}
+
+fn start(
+    contents: Option<Arc<dyn Contents>>,
+    extension: Option<Arc<dyn Extension>>,
+    config: ServerConfig,
+    listen: impl Fn(SocketAddr) -> io::Result<TcpListener>,
+) -> Result<Server, HttpError> {
     let listeners = bind(&config, &listen)?;
     let addresses: Vec<_> = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
     let bound = addresses.iter().map(|address| address.ip().to_string());
     let hosts = bound.chain(config.hosts.iter().cloned()).chain(config.hostname.clone()).chain(own_name());
     let guard = Guard::new(hosts, config.origins.clone());
-    let site = Arc::new(Site { contents, guard, charsets: Charsets::default() });
+    let site = Site {
+        contents,
+        extension,
+        guard,
+        charsets: Charsets::default(),
+        body_timeout: config.header_timeout,
+    };
+    let site = Arc::new(site);
     let stop = CancellationToken::new();
     let task = tokio::spawn(accept(listeners, site, config.clone(), stop.clone()));
     Ok(Server { addresses, hostname: config.hostname, wanted_port: config.port, stop, task: Some(task) })
@@ -255,9 +294,12 @@ fn own_name() -> Option<String> {
 
 /// What every connection needs.
 struct Site {
-    contents: Arc<dyn Contents>,
+    contents: Option<Arc<dyn Contents>>,
+    extension: Option<Arc<dyn Extension>>,
     guard: Guard,
     charsets: Charsets,
+    /// How long a client may take to send the body of a request that has one.
+    body_timeout: Duration,
 }
 
 async fn accept(listeners: Vec<TcpListener>, site: Arc<Site>, config: ServerConfig, stop: CancellationToken) {
@@ -319,56 +361,141 @@ async fn converse(stream: TcpStream, site: Arc<Site>, header_timeout: Duration) 
     }
 }
 
+/// An answer, and what its content is read from.
+struct Full {
+    answer: Answer,
+    source: Source,
+}
+
+enum Source {
+    Nothing,
+    Reader(Box<dyn ReadAt>),
+    Made(Box<dyn Iterator<Item = Bytes> + Send>),
+}
+
+impl From<Answer> for Full {
+    fn from(answer: Answer) -> Self {
+        Full { answer, source: Source::Nothing }
+    }
+}
+
 /// An error ends the connection, without an answer.
 async fn respond(
     request: Request<Incoming>,
     site: Arc<Site>,
     socket: Socket,
 ) -> Result<Response<AnswerBody>, BodyError> {
-    let (request, _) = request.into_parts();
-    let mut reader = None;
-    let mut answer = match before_files(&request, &site.guard, socket.local()) {
-        Err(answer) => *answer,
-        Ok(question) => {
-            let gone = poll_fn(|context| socket.poll_gone(context));
-            let files = match select(site.contents.files(), gone).await {
-                Either::Left((files, _)) => files,
-                Either::Right(_) => return Err(BodyError::Gone),
-            };
-            match files {
-                Err(error) => without_files(&question, &error),
-                Ok(files) => {
-                    let mut answer =
-                        with_files(&question, &request.headers, &files, || site.contents.statistics());
-                    if let Content::File { index, .. } = answer.content {
-                        reader = site.contents.open(index);
-                    }
-                    if let Some((index, kind)) = question.subtitles(&files) {
-                        let charset = pin!(site.charsets.of(index, reader.as_deref()));
-                        let gone = poll_fn(|context| socket.poll_gone(context));
-                        match select(charset, gone).await {
-                            Either::Left((Some(charset), _)) => answer.tell_charset(kind, charset),
-                            Either::Left((None, _)) => {}
-                            Either::Right(_) => return Err(BodyError::Gone),
-                        }
-                    }
-                    if matches!(answer.content, Content::File { .. }) && reader.is_none() {
-                        without_files(&question, &ReadError::Closed)
-                    } else {
-                        answer
-                    }
-                }
-            }
-        }
+    let (request, body) = request.into_parts();
+    let full = match admitted(&request, &site.guard, socket.local()) {
+        Err(answer) => (*answer).into(),
+        Ok(authority) => match site.extension.as_deref().filter(|extension| extension.takes(&request)) {
+            Some(extension) => extend(&request, body, extension, &site).await?,
+            None => of_torrent(&request, &authority, &site, &socket).await?,
+        },
     };
+    let Full { mut answer, source } = full;
     site.guard.dress(&request.headers, request.method == Method::OPTIONS, &mut answer.headers);
-    let body = match (answer.content, reader) {
+    let body = match (answer.content, source) {
         (Content::Text(text), _) => AnswerBody::text(text, socket),
-        (Content::File { segments, .. }, Some(reader)) => AnswerBody::file(segments, reader, socket),
-        (Content::Nothing | Content::File { .. }, _) => AnswerBody::Nothing,
+        (Content::File(segments), Source::Reader(reader)) => AnswerBody::file(segments, reader, socket),
+        (Content::Nothing, Source::Made(pieces)) => AnswerBody::made(pieces, socket),
+        (Content::Nothing | Content::File(_), _) => AnswerBody::Nothing,
     };
     let mut response = Response::new(body);
     *response.status_mut() = answer.status;
     *response.headers_mut() = answer.headers;
     Ok(response)
+}
+
+/// By the torrent's own routes.
+async fn of_torrent(
+    request: &Parts,
+    authority: &Authority,
+    site: &Site,
+    socket: &Socket,
+) -> Result<Full, BodyError> {
+    let Some(contents) = &site.contents else {
+        return Ok(nothing_here(request.method == Method::HEAD).into());
+    };
+    let question = match before_files(request, authority) {
+        Err(answer) => return Ok((*answer).into()),
+        Ok(question) => question,
+    };
+    let gone = poll_fn(|context| socket.poll_gone(context));
+    let files = match select(contents.files(), gone).await {
+        Either::Left((Ok(files), _)) => files,
+        Either::Left((Err(error), _)) => return Ok(without_files(&question, &error).into()),
+        Either::Right(_) => return Err(BodyError::Gone),
+    };
+    let mut answer = with_files(&question, &request.headers, &files, || contents.statistics());
+    let has_bytes = matches!(answer.content, Content::File(_));
+    let reader = question.route.file(&files).filter(|_| has_bytes).and_then(|index| contents.open(index));
+    if let Some((index, kind)) = question.subtitles(&files) {
+        let charset = pin!(site.charsets.of(index, reader.as_deref()));
+        let gone = poll_fn(|context| socket.poll_gone(context));
+        match select(charset, gone).await {
+            Either::Left((Some(charset), _)) => answer.tell_charset(kind, charset),
+            Either::Left((None, _)) => {}
+            Either::Right(_) => return Err(BodyError::Gone),
+        }
+    }
+    Ok(match reader {
+        Some(reader) => Full { answer, source: Source::Reader(reader) },
+        None if has_bytes => without_files(&question, &ReadError::Closed).into(),
+        None => answer.into(),
+    })
+}
+
+/// By the extension.
+async fn extend(
+    request: &Parts,
+    body: Incoming,
+    extension: &dyn Extension,
+    site: &Site,
+) -> Result<Full, BodyError> {
+    let is_head = request.method == Method::HEAD;
+    // One that says that its body is too large is not asked to send it.
+    let body = if body.size_hint().lower() > MOST_BODY as u64 {
+        None
+    } else {
+        match timeout(site.body_timeout, Limited::new(body, MOST_BODY).collect()).await {
+            Ok(Ok(body)) => Some(body.to_bytes()),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => None,
+            _ => return Err(BodyError::Gone),
+        }
+    };
+    let is_unread = body.is_none();
+    let Reply { status, mut headers, content } = extension.answer(request, body);
+    if is_unread {
+        // What is left of the body would be taken for the next request.
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    Ok(match content {
+        Given::Nothing => extended(status, headers, Bytes::new(), is_head).into(),
+        Given::Text(text) => extended(status, headers, text, is_head).into(),
+        Given::Made(pieces) => {
+            let answer = Answer { status, headers, content: Content::Nothing };
+            Full { answer, source: if is_head { Source::Nothing } else { Source::Made(pieces) } }
+        }
+        Given::File(file) => {
+            let Served { kind, length, tag, modified, open } = file;
+            let described = Described { kind, length, tag: &tag, modified };
+            let mut answer = of_described(is_head, &request.headers, &described).without_body(is_head);
+            answer.headers.extend(headers);
+            let Content::File(segments) = &answer.content else { return Ok(answer.into()) };
+            match hull(segments).and_then(open) {
+                Some(reader) => Full { answer, source: Source::Reader(reader) },
+                None => not_readable(is_head).into(),
+            }
+        }
+    })
+}
+
+/// From the first to the last byte that is wanted of a file.
+fn hull<'a>(segments: impl IntoIterator<Item = &'a Segment>) -> Option<Range<u64>> {
+    let ranges = segments.into_iter().filter_map(|segment| match segment {
+        Segment::File(range) => Some(range.clone()),
+        Segment::Heading(_) => None,
+    });
+    ranges.reduce(|hull, range| hull.start.min(range.start)..hull.end.max(range.end))
 }

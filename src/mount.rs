@@ -3,6 +3,7 @@
 
 pub mod ahead;
 pub mod caller;
+pub mod dav;
 #[cfg(unix)]
 pub mod fuse;
 pub mod guard;

@@ -219,6 +219,8 @@ pub enum ReadError {
     Closed,
     #[error("the torrent could not be opened: {0}")]
     NotOpened(String),
+    #[error("nothing came in time")]
+    NotInTime,
     #[error("reading from the disk failed: {0}")]
     Disk(String),
 }

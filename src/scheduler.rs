@@ -171,11 +171,19 @@ impl Scheduler {
             Input::PieceVerified { piece, lies } => self.on_verified(now, piece, &lies),
             Input::PieceFailed { piece } => self.on_failed(now, piece),
             Input::PiecesHad { pieces } => self.on_had(now, &pieces),
-            Input::ReaderOpened { reader, span, head, rate } => {
+            Input::ReaderOpened { reader, span, head, rate, until } => {
                 let rate = rate.map_or(self.config.reader_rate, |rate| ByteRate::new(f64::from(rate)));
-                self.readers.push(Reader::new(now, reader, span, head, rate));
+                let mut reader = Reader::new(now, reader, span, head, rate);
+                reader.bound(until);
+                self.readers.push(reader);
                 self.count_wanted();
                 self.replan(now);
+            }
+            Input::ReaderBounded { reader, until } => {
+                if let Some(reader) = self.readers.iter_mut().find(|other| other.id == reader) {
+                    reader.bound(until);
+                    self.replan(now);
+                }
             }
             Input::ReaderMoved { reader, head, waiting } => self.on_reader_moved(now, reader, head, waiting),
             Input::ReaderClosed { reader } => {

@@ -8,6 +8,7 @@ mod metainfo;
 pub(crate) mod names;
 
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 
@@ -47,6 +48,15 @@ pub struct Source {
     pub select_only: Vec<usize>,
     /// Known at once for a .torrent, or when the cache has it.
     pub metainfo: Option<Metainfo>,
+    /// `None` for a .torrent.
+    pub link: Option<Link>,
+}
+
+/// What a magnet link or an info hash says by itself: the same each time, whatever a cache knows besides.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Link {
+    /// `dn`, as anybody may have written it: fit for the screen, not for a path.
+    pub name: Option<String>,
 }
 
 /// A torrent's info dictionary, read and made safe.
@@ -63,6 +73,8 @@ pub struct Metainfo {
     pub files: Vec<TorrentFile>,
     /// The bencoded info dictionary, as it was: served to peers (BEP 9), cached.
     pub info_bytes: Bytes,
+    /// When the torrent was made, as its .torrent file says; the info dictionary does not.
+    pub created_at: Option<SystemTime>,
 }
 
 /// A file of a torrent.
@@ -148,6 +160,7 @@ fn from_bytes(what: &str, bytes: &[u8]) -> Result<Source, SourceError> {
         peers: Vec::new(),
         select_only: Vec::new(),
         metainfo: Some(parts.metainfo),
+        link: None,
     })
 }
 
@@ -161,6 +174,7 @@ impl Source {
             peers: Vec::new(),
             select_only: Vec::new(),
             metainfo: None,
+            link: Some(Link::default()),
         }
     }
 }

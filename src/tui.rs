@@ -11,6 +11,7 @@ mod peers;
 mod picker;
 mod terminal;
 mod text;
+mod torrents;
 
 use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
@@ -66,6 +67,8 @@ pub enum Stage {
     Metadata,
     /// The file is known and wanted.
     Streaming { name: String, length: u64 },
+    /// A folder is shown, and nobody has read anything in it.
+    Idle,
 }
 
 /// One moment of a session. Texts may come from anywhere: what a terminal would obey is taken out before they are drawn.
@@ -86,8 +89,44 @@ pub struct View {
     /// When it begins, and whether it will stall.
     pub forecast: Option<String>,
     pub paused: bool,
+    /// The folder that is shown, if that is what is done.
+    pub mount: Option<MountView>,
     /// Where candidates come from and what became of them, one short phrase each, such as `DHT: 12 peers`.
     pub sources: Vec<String>,
+}
+
+/// Torrents as a folder.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MountView {
+    /// Where it is mounted.
+    pub at: Option<String>,
+    pub torrents: Vec<TorrentView>,
+}
+
+/// One of its torrents.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TorrentView {
+    pub name: String,
+    pub had: u64,
+    /// `None` while its files are not known.
+    pub length: Option<u64>,
+    /// Connected.
+    pub peers: usize,
+    /// Bytes a second from them.
+    pub rate: u64,
+    /// Its files that are being read.
+    pub read: Vec<ReadView>,
+}
+
+/// A file that is being read.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReadView {
+    pub path: String,
+    /// Of it, that is here.
+    pub percent: f64,
+    pub readers: usize,
+    /// Of these, those that stand still.
+    pub waiting: usize,
 }
 
 /// The file that is played.

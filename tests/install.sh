@@ -13,6 +13,7 @@ wants() {
 }
 has() { command -v "$1"; }
 vlc_decodes() { ls /usr/lib/*/vlc/plugins/codec/libavcodec_plugin.so; }
+boots_a_pc() { ls /usr/lib/grub/i386-pc/cdboot.img; }
 
 for group in "$@"; do
     case $group in
@@ -26,8 +27,21 @@ for group in "$@"; do
         wants vlc-plugin-base vlc_decodes
         wants tmux has tmux
         wants procps has ps
+        wants curl has curl
+        wants cadaver has cadaver
+        wants davfs2 test -x /usr/sbin/mount.davfs
         wants transmission-daemon has transmission-daemon
         wants python3-libtorrent /usr/bin/python3 -c 'import libtorrent'
+        # What reads from a mounted torrent.
+        wants fuse3 has fusermount3
+        wants rsync has rsync
+        wants sqlite3 has sqlite3
+        wants fio has fio
+        wants qemu-system-x86 has qemu-system-x86_64
+        wants grub-common has grub-mkrescue
+        wants grub-pc-bin boots_a_pc
+        wants xorriso has xorriso
+        wants mtools has mformat
         ;;
     *)
         echo "install.sh: no such group: $group" >&2

@@ -47,7 +47,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("http", &["lock", "read", "units"]),
     ("player", &["lock", "read", "units"]),
     ("tui", &["lock", "playback", "read", "units"]),
-    ("mount", &["lock", "read", "units"]),
+    ("mount", &["http", "lock", "read", "units"]),
     // Seeds on this computer, to have something to watch.
     ("demo", &["lock", "net", "units"]),
     // What puts the parts together.

@@ -23,6 +23,8 @@ struct State {
     places: Vec<(usize, usize)>,
     /// What was chosen in the meantime.
     chosen: Option<usize>,
+    /// No torrent waits for the first.
+    is_of_equals: bool,
 }
 
 #[derive(Default)]
@@ -39,6 +41,13 @@ impl Lineup {
     pub fn new(torrents: usize) -> Lineup {
         let slots = (0..torrents).map(|_| Slot::default()).collect();
         Lineup(Arc::new(watch::Sender::new(State { slots, ..State::default() })))
+    }
+
+    /// The same of torrents none of which comes first: each has its numbers as soon as it is known.
+    pub fn of_equals(torrents: usize) -> Lineup {
+        let lineup = Lineup::new(torrents);
+        lineup.0.send_modify(|state| state.is_of_equals = true);
+        lineup
     }
 
     /// The torrent is open; its files may not be known yet.
@@ -132,7 +141,8 @@ impl State {
     /// Numbers what has become known, unless the first torrent that may still come has not.
     fn publish(&mut self) {
         let leader = self.slots.iter().find(|slot| slot.failure.is_none());
-        if self.files.is_none() && leader.is_none_or(|leader| leader.files.is_none()) {
+        let is_led = !self.is_of_equals;
+        if is_led && self.files.is_none() && leader.is_none_or(|leader| leader.files.is_none()) {
             return;
         }
         let mut places = std::mem::take(&mut self.places);
@@ -293,6 +303,16 @@ mod tests {
         assert!(futures_util::FutureExt::now_or_never(lineup.grown()).is_some());
         lineup.choose(2);
         assert_eq!(lineup.files().await.expect("known").chosen, 2);
+    }
+
+    #[tokio::test]
+    async fn among_equals_none_waits_for_the_first() {
+        let lineup = Lineup::of_equals(2);
+        assert!(lineup.known().is_none());
+        lineup.know(1, files("b", 1, vec![0]));
+        assert_eq!(lineup.files_of(1).map(|(first, _)| first), Some(0));
+        lineup.know(0, files("a", 1, vec![0]));
+        assert_eq!((lineup.index_of(0, 0), lineup.index_of(1, 0)), (Some(1), Some(0)));
     }
 
     #[tokio::test]

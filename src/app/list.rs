@@ -107,7 +107,7 @@ pub(super) fn files_of(source: &Source) -> Option<Files> {
         files: metainfo.files.iter().map(file).collect(),
         chosen: 0,
         queue: Vec::new(),
-        created_at: None,
+        created_at: metainfo.created_at,
     })
 }
 

@@ -77,6 +77,8 @@ pub(super) struct Observer {
     /// How long the films play, as far as that is known; `None` inside: it cannot be told.
     durations: Arc<Mutex<HashMap<usize, Option<Duration>>>>,
     asked: HashSet<usize>,
+    /// Any program may read any file: what is read is not one film that is played.
+    is_folder: bool,
     /// Of each peer of each torrent: the bytes that it had brought when it was last looked at, and its pace.
     paces: HashMap<(usize, SocketAddr), Pace>,
 }
@@ -101,8 +103,14 @@ impl Observer {
             rate: None,
             durations: Arc::default(),
             asked: HashSet::new(),
+            is_folder: false,
             paces: HashMap::new(),
         }
+    }
+
+    /// The torrents are shown as a folder: only what is read is looked at, and nothing for a forecast's sake.
+    pub(super) fn watch_folder(&mut self) {
+        self.is_folder = true;
     }
 
     /// Since the session began.
@@ -152,18 +160,24 @@ impl Observer {
             ..Moment::default()
         };
         if let Some(file) = file {
-            self.ask_duration(lineup, &file);
+            if !self.is_folder {
+                self.ask_duration(lineup, &file);
+            }
             if let Some(duration) = lock(&self.durations).get(&file.index) {
                 self.playback.set_duration(*duration);
             }
             self.playback.note(self.begun.elapsed(), &file.report);
             moment.playing = self.playback.playing(&file.report);
             moment.playing.stalls += self.stalls_before;
-            moment.forecast = self.forecast(&file, &moment.playing);
+            if !self.is_folder {
+                moment.forecast = self.forecast(&file, &moment.playing);
+            }
             moment.file = Some(file);
         }
         let waits = match &moment.file {
-            None => true,
+            None => known.is_none(),
+            // Nobody need read a folder.
+            Some(file) if self.is_folder => file.report.readers.iter().any(|reader| reader.waiting),
             Some(file) => !file.is_whole() && is_waited_for(file, &moment.playing),
         };
         if waits {
@@ -215,7 +229,8 @@ impl Observer {
     ) -> Option<Current> {
         // Subtitles and pictures are read beside a film, and are not what it is about.
         let is_shown = |index: usize| {
-            files.queue.contains(&index)
+            self.is_folder
+                || files.queue.contains(&index)
                 || files.files.get(index).is_some_and(|file| file.is_video() || file.is_audio())
         };
         let read = torrents.iter().enumerate().filter_map(|(at, torrent)| {
@@ -224,7 +239,8 @@ impl Observer {
         });
         let newest = read.max().filter(|&(count, _)| self.read.is_none_or(|before| count > before));
         let now = self.current.filter(|&current| current < files.files.len());
-        let index = newest.map(|(_, index)| index).or(now).unwrap_or(files.chosen);
+        let otherwise = (!self.is_folder).then_some(files.chosen);
+        let index = newest.map(|(_, index)| index).or(now).or(otherwise)?;
         if let Some((count, _)) = newest {
             self.read = Some(count);
         }

@@ -5,9 +5,9 @@ mod queue;
 
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use futures_util::FutureExt;
@@ -22,13 +22,15 @@ use super::{report, sentence, view};
 use crate::cli::ServerFlags;
 use crate::events::Event;
 use crate::http::route::path_of;
-use crate::http::{self, Server, ServerConfig};
+use crate::http::{self, HttpError, Server, ServerConfig};
+use crate::mount::shelf::Shelf;
+use crate::mount::status::Status;
 use crate::net::{Network, NetworkConfig};
 use crate::player::Player;
 use crate::read::{Contents, Files, ReadError};
 use crate::source::{self, Source};
 use crate::torrent::{Options, Torrent};
-use crate::tui::{Key, Screen, Stage, Style};
+use crate::tui::{Key, MountView, Screen, Stage, Style, View};
 
 pub(super) use queue::files_event;
 
@@ -89,7 +91,21 @@ pub(super) struct Session {
     told: HashSet<usize>,
     /// How far the file that was last read has been played, as a share: its number, and that.
     reached: Option<(usize, f64)>,
+    /// Where the torrents are shown as a folder.
+    folder: Option<Folder>,
+    is_folder: bool,
 }
+
+/// The folder that is shown.
+struct Folder {
+    at: Option<PathBuf>,
+    shelf: Shelf,
+    /// As it was last looked at.
+    seen: Option<(Instant, MountView)>,
+}
+
+/// A torrent may have very many files: what is read of them is looked at no oftener.
+const FOLDER_EVERY: Duration = Duration::from_secs(1);
 
 /// A torrent that was opened beside the first one, or why not.
 struct Arrival {
@@ -133,11 +149,48 @@ impl Session {
             removes: false,
             told: HashSet::new(),
             reached: None,
+            folder: None,
+            is_folder: false,
         })
     }
 
     pub(super) fn set_hooks(&mut self, hooks: Hooks) {
         self.hooks = hooks;
+    }
+
+    /// Its torrents are shown as a folder: none of them comes first, and what is fetched beside what is read is the
+    /// torrents' own business.
+    pub(super) fn show_folder(&mut self) {
+        self.lineup = Lineup::of_equals(self.torrents.len());
+        self.observer.watch_folder();
+        self.fetches = false;
+        self.is_folder = true;
+    }
+
+    /// The folder is there; mounted at this place, if it is.
+    pub(super) fn folder_shown(&mut self, at: Option<&Path>, shelf: Shelf) {
+        self.folder = Some(Folder { at: at.map(Path::to_owned), shelf, seen: None });
+    }
+
+    /// For the screen, if there is one.
+    fn mount_view(&mut self) -> Option<MountView> {
+        let is_live = self.is_live();
+        let folder = self.folder.as_mut().filter(|_| is_live)?;
+        if folder.seen.as_ref().is_none_or(|(at, _)| at.elapsed() >= FOLDER_EVERY) {
+            let at = folder.at.as_ref().map(|at| at.display().to_string());
+            folder.seen = Some((Instant::now(), view::of_mount(at, Status::of(&folder.shelf))));
+        }
+        folder.seen.as_ref().map(|(_, seen)| seen.clone())
+    }
+
+    /// One that was opened.
+    pub(super) fn torrent(&self, torrent: usize) -> Option<&Torrent> {
+        self.torrents.get(torrent)?.as_ref()
+    }
+
+    /// This file is what the screen is about.
+    pub(super) fn turn_to(&mut self, index: usize) {
+        self.observer.turn_to(index);
     }
 
     /// Nothing is fetched but what is read.
@@ -161,6 +214,23 @@ impl Session {
 
     /// Starts to serve, before it is known what. Gives the URL.
     pub(super) async fn listen(&mut self, flags: &ServerFlags) -> Result<String, Failure> {
+        let (net, contents) = (self.net.clone(), Arc::new(self.lineup.clone()));
+        let url =
+            self.listen_with(flags, |config| http::serve(contents, config, |at| net.tcp_listen(at))).await?;
+        self.teller.tell(&Event::Listening {
+            url: url.clone(),
+            playlist: playlist_of(&url),
+            port: self.server.as_ref().map_or(0, |server| server.address().port()),
+        });
+        Ok(url)
+    }
+
+    /// Has `serve` start what answers at the address of these flags. Gives the URL.
+    pub(super) async fn listen_with(
+        &mut self,
+        flags: &ServerFlags,
+        serve: impl FnOnce(ServerConfig) -> Result<Server, HttpError>,
+    ) -> Result<String, Failure> {
         let otherwise = ServerConfig::default();
         let mut config = ServerConfig {
             hostname: flags.hostname.clone(),
@@ -172,9 +242,7 @@ impl Session {
             let found = found.with_context(|| format!("{name} has no address")).or_exit(Exit::Address)?;
             config.addresses = found.into_iter().map(|address| address.ip()).collect();
         }
-        let net = self.net.clone();
-        let server = http::serve(Arc::new(self.lineup.clone()), config, |at| net.tcp_listen(at))
-            .or_exit(Exit::Address)?;
+        let server = serve(config).or_exit(Exit::Address)?;
         if let (Some(taken), Some(_)) = (server.taken_port(), flags.port) {
             self.say(&format!("port {taken} is taken: {} it is", server.address().port()));
         }
@@ -184,11 +252,6 @@ impl Session {
         {
             self.say(&format!("other computers may connect, at http://{own}:{}/", server.address().port()));
         }
-        self.teller.tell(&Event::Listening {
-            url: url.clone(),
-            playlist: playlist_of(&url),
-            port: server.address().port(),
-        });
         self.server = Some(server);
         self.url = Some(url.clone());
         Ok(url)
@@ -375,15 +438,25 @@ impl Session {
         let is_safe = moment.forecast.as_ref().is_some_and(crate::forecast::Forecast::is_safe);
         self.is_safe.send_if_modified(|before| std::mem::replace(before, is_safe) != is_safe);
         self.teller.tell_moment(&moment);
-        let view = view::of(&moment, &self.stage, self.current_url_of(&moment), self.player_name.as_deref());
-        self.screen.show(&view);
+        if self.is_folder && self.lineup.known().is_some() {
+            self.stage = Stage::Idle;
+        }
+        let (url, player) = (self.current_url_of(&moment), self.player_name.as_deref());
+        let view = view::of(&moment, &self.stage, url, player);
+        let mount = self.mount_view();
+        self.screen.show(&View { mount, ..view });
         self.latest = moment;
     }
 
     /// The URL of a file.
     pub(super) fn url_of(&self, files: &Files, index: usize) -> Option<String> {
         let file = files.files.get(index)?;
-        Some(url_of(self.url.as_deref()?, index, file.name()))
+        Some(url_of(self.url_of_files()?, index, file.name()))
+    }
+
+    /// Where files are served by their numbers: a folder has paths instead.
+    fn url_of_files(&self) -> Option<&str> {
+        self.url.as_deref().filter(|_| !self.is_folder)
     }
 
     /// A player was started; its name is on the screen while it runs.

@@ -3,9 +3,13 @@
 use std::time::Duration;
 
 use super::moment::Moment;
+use crate::mount::status::{FileStatus, State, Status};
 use crate::swarm::PeerReport;
-use crate::tui::{FileView, PeerView, Stage, View};
+use crate::tui::{FileView, MountView, PeerView, ReadView, Stage, TorrentView, View};
 use crate::units::ByteSize;
+
+/// More files of a torrent that are read at once are not shown one by one.
+const MOST_READ: usize = 20;
 
 pub(super) fn of(moment: &Moment, stage: &Stage, url: Option<String>, player: Option<&str>) -> View {
     let stage = match &moment.file {
@@ -31,8 +35,32 @@ pub(super) fn of(moment: &Moment, stage: &Stage, url: Option<String>, player: Op
         waiting: moment.why.clone(),
         forecast: moment.forecast.as_ref().map(ToString::to_string),
         paused: moment.paused,
+        mount: None,
         sources: moment.sources.clone(),
     }
+}
+
+/// What a mount has, as far as there is room for it: its torrents, and their files that are read.
+pub(super) fn of_mount(at: Option<String>, status: Status) -> MountView {
+    let read = |files: Vec<FileStatus>| {
+        let read = files.into_iter().filter(|file| file.readers > 0).take(MOST_READ);
+        read.map(|file| ReadView {
+            path: file.path,
+            percent: file.percent,
+            readers: file.readers,
+            waiting: file.waiting,
+        })
+        .collect()
+    };
+    let torrents = status.torrents.into_iter().map(|torrent| TorrentView {
+        name: torrent.name,
+        had: torrent.had,
+        length: (torrent.state != State::Waiting).then_some(torrent.length),
+        peers: torrent.peers,
+        rate: torrent.rate,
+        read: read(torrent.files),
+    });
+    MountView { at, torrents: torrents.collect() }
 }
 
 /// The best first: who brings most now, then who has brought most.

@@ -54,7 +54,7 @@ pub(super) async fn watch(flags: &Watch, notes: &[String], ending: Ending) -> Re
 }
 
 /// The last lines of `--json`.
-fn tell_end(teller: &Teller, done: &Result<Exit, Failure>) {
+pub(super) fn tell_end(teller: &Teller, done: &Result<Exit, Failure>) {
     let code = match done {
         Ok(exit) => *exit as u8,
         Err(failure) => {

@@ -63,12 +63,29 @@ pub(crate) fn of(command: &Command) -> Vec<Opt> {
     command.get_arguments().filter_map(|arg| of_arg(command, arg)).collect()
 }
 
-/// What can stand in a configuration: all options of `peerflix TORRENT`.
+/// What can stand in a configuration: all options of `peerflix TORRENT`, and those that say how a mount is to be.
 pub(crate) fn settings(grammar: &Command) -> Vec<Opt> {
     let mut found = of(grammar);
     found.retain(|option| option.key != "config");
+    let mounts = grammar.find_subcommand(MOUNT).map(of).unwrap_or_default();
+    // Where it is, and what is asked of it, is of one time.
+    let stays = |option: &Opt| option.heading == "Mount" && !["at", "status"].contains(&option.key.as_str());
+    let is_new = |option: &Opt| found.iter().all(|known| known.key != option.key);
+    let more: Vec<Opt> = mounts.into_iter().filter(|option| stays(option) && is_new(option)).collect();
+    found.extend(more);
     found
 }
+
+/// The beginning of a command line for which an option would be understood, and whose torrent is a matter of form.
+pub(crate) fn line_with(grammar: &Command, key: &str) -> Vec<&'static str> {
+    match of(grammar).iter().any(|option| option.key == key) {
+        true => vec!["peerflix", "x"],
+        false => vec!["peerflix", MOUNT, "x"],
+    }
+}
+
+/// The one command that has settings of its own.
+const MOUNT: &str = "mount";
 
 fn of_arg(command: &Command, arg: &Arg) -> Option<Opt> {
     let key = arg.get_long()?.to_owned();
@@ -140,7 +157,14 @@ mod tests {
         assert!(option("path").is_path && option("subtitles").is_path && !option("port").is_path);
         assert!(option("cache").is_called("tmp"));
         assert_eq!(option("connections").default(), Some("100"));
-        assert!(!found.iter().any(|option| ["help", "version", "config"].contains(&option.key.as_str())));
+        assert_eq!((option("guard").kind, option("read-timeout").default()), (Kind::Many, Some("60")));
+        assert_eq!(line_with(&grammar(), "guard"), ["peerflix", "mount", "x"]);
+        assert_eq!(line_with(&grammar(), "port"), ["peerflix", "x"]);
+        assert!(
+            !found
+                .iter()
+                .any(|option| ["help", "version", "config", "at", "status"].contains(&option.key.as_str()))
+        );
     }
 
     #[test]

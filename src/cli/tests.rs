@@ -109,6 +109,13 @@ fn commands_have_what_they_need() {
     assert!(matches!(command(&["list", MAGNET, "--json", "--no-dht"]), Some(Command::List(list))
         if list.json && list.swarm.no_dht && list.torrent == MAGNET));
     assert!(matches!(command(&["doctor", MAGNET]), Some(Command::Doctor(doctor)) if doctor.seconds == 20));
+    let mount = command(&["mount", MAGNET, "--at=/mnt", "--guard=a,-b", "--read-timeout=0"]);
+    let Some(Command::Mount(mount)) = mount else { panic!("{mount:?}") };
+    assert_eq!((mount.place.at, mount.place.read_timeout), (Some("/mnt".into()), Some(0)));
+    assert_eq!((mount.place.guard, mount.torrents.len()), (vec!["a".to_owned(), "-b".to_owned()], 1));
+    assert!(matches!(command(&["mount", "--status"]), Some(Command::Mount(mount)) if mount.place.status));
+    assert!(parse(&["mount"]).is_err() && parse(&["mount", MAGNET, "--status"]).is_err());
+    assert!(parse(&["mount", MAGNET, "--guard=a", "--no-guard"]).is_err());
     let clear = command(&["cache", "clear", "--older-than=2w", "--dry-run", "--cache", "/tmp/x"]);
     let Some(Command::Cache(Cache { command: Some(CacheCommand::Clear(clear)), cache, .. })) = clear else {
         panic!("{clear:?}")

@@ -106,6 +106,30 @@ pub(super) fn seconds(text: &str) -> Result<u64, String> {
     }
 }
 
+/// Seconds of waiting; 0 is for ever.
+pub(super) fn patience(text: &str) -> Result<u64, String> {
+    match text.parse() {
+        Ok(seconds @ 0..=86_400) => Ok(seconds),
+        _ => Err("it is a number of seconds, such as 60, a day at most, or 0 to wait for ever".to_owned()),
+    }
+}
+
+/// The name of a program, as the system knows it; with `-` or `+` before it, if that is to be said.
+pub(super) fn program(text: &str) -> Result<String, String> {
+    let name = text.trim().trim_start_matches(['-', '+']);
+    if ["false", "off"].contains(&name) {
+        return Err("--no-guard is what lets every program have what it reads".to_owned());
+    }
+    match name.is_empty() || name.contains('/') {
+        true => {
+            Err("it is the name of a program, without its folder, such as tumblerd, or baloo* for several; \
+                     -NAME takes one off the list"
+                .to_owned())
+        }
+        false => Ok(text.trim().to_owned()),
+    }
+}
+
 /// `30`, `30d`, or `4w`.
 pub(super) fn days(text: &str) -> Result<u64, String> {
     let (number, unit) = match text.char_indices().find(|(_, character)| !character.is_ascii_digit()) {

@@ -33,7 +33,9 @@ pub(crate) fn sentence(error: &Error, grammar: &Command, command: &Command) -> S
             let others = strings(error, ContextKind::PriorArg);
             match others.first().map(|other| first_word(other)) {
                 Some(other) if other == flag => format!("{flag} can be given once only"),
-                Some(other) => format!("{flag} and {other} exclude each other: leave one out"),
+                Some(other) => {
+                    format!("{} and {} exclude each other: leave one out", plain(&flag), plain(&other))
+                }
                 None => format!("{flag} cannot be used here"),
             }
         }

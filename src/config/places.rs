@@ -8,8 +8,9 @@ use super::{Origin, Stop, Surroundings};
 
 /// A configuration is smaller than that.
 const MOST: u64 = 1024 * 1024;
-/// Options that have a program run, or a file overwritten: not for whoever has put a file into a folder.
-pub(super) const NOT_FROM_A_FOLDER: [&str; 4] = ["player", "on-listening", "on-downloaded", "trace"];
+/// Options that have a program run, a file overwritten, or others let in: not for whoever has put a file into a folder.
+pub(super) const NOT_FROM_A_FOLDER: [&str; 5] =
+    ["player", "on-listening", "on-downloaded", "trace", "allow-other"];
 /// What peerflix tells the programs that it runs is not meant for a peerflix among them.
 const OF_HOOKS: &str = "peerflix_hook_";
 

@@ -215,10 +215,13 @@ impl Rules<'_> {
     /// The option that a key names. `dht = false` is another way to say `no-dht = true`, and was once the only one.
     fn meant(&self, entry: &Entry) -> Option<(Opt, Raw)> {
         let find = |name: &str| self.known.iter().find(|option| option.is_called(name)).cloned();
-        if let Some(option) = find(&entry.key) {
+        let opposite = find(&format!("no-{}", entry.key));
+        // `guard = false` is no name of a program.
+        let is_opposed = opposite.is_some() && matches!(entry.value, Raw::Truth(_));
+        if let Some(option) = find(&entry.key).filter(|option| option.kind != Kind::Many || !is_opposed) {
             return Some((option, entry.value.clone()));
         }
-        let opposite = find(&format!("no-{}", entry.key)).or_else(|| find(entry.key.strip_prefix("no-")?))?;
+        let opposite = opposite.or_else(|| find(entry.key.strip_prefix("no-")?))?;
         let is_on = match &entry.value {
             Raw::Truth(is_on) => *is_on,
             Raw::Text(text) => truth(text.to_str()?)?,
@@ -307,7 +310,8 @@ impl Rules<'_> {
         if let Value::Texts(texts) = &value {
             for text in texts {
                 // The flag's own rules are the rules.
-                let args = ["peerflix".into(), "x".into(), flag(&option.key, text)];
+                let start = options::line_with(self.grammar, &option.key);
+                let args = start.into_iter().map(OsString::from).chain([flag(&option.key, text)]);
                 if let Err(error) = Cli::command().try_get_matches_from(args) {
                     let sentence = wrong::sentence(&error, self.grammar, self.grammar);
                     let sentence = sentence.strip_prefix("--").unwrap_or(&sentence);

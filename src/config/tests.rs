@@ -178,6 +178,17 @@ fn a_command_takes_of_it_what_it_knows() {
 }
 
 #[test]
+fn what_is_settled_for_mounts_can_be_configured() {
+    let home = Home::config("read-timeout = 5\nguard = ['mc', '-Finder']\nlist = true\n");
+    let Some(Given::Mount(mount)) = home.cli(&["mount", MAGNET]).command else { panic!("it is a mount") };
+    assert_eq!((mount.place.read_timeout, mount.place.guard.len()), (Some(5), 2));
+    assert!(home.cli(&[MAGNET]).command.is_none(), "what only a mount has is no harm elsewhere");
+    let home = Home::config("guard = false\n");
+    let Some(Given::Mount(mount)) = home.cli(&["mount", MAGNET]).command else { panic!("it is a mount") };
+    assert!(mount.place.no_guard && mount.place.guard.is_empty());
+}
+
+#[test]
 fn a_home_is_meant_by_its_sign() {
     let home = Home::config("path = '~/Films'\nhostname = '~/x'\n");
     let watch = home.cli(&[MAGNET]).watch;

@@ -3,11 +3,12 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::ops::Range;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use hyper::header::{
     ACCEPT_RANGES, ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_SECURITY_POLICY,
-    CONTENT_TYPE, ETAG, HOST, HeaderName, HeaderValue, RANGE, X_CONTENT_TYPE_OPTIONS,
+    CONTENT_TYPE, ETAG, HOST, HeaderName, HeaderValue, LAST_MODIFIED, RANGE, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::http::request;
 use hyper::{HeaderMap, Method, StatusCode, Version};
@@ -39,11 +40,8 @@ pub struct Answer {
 pub enum Content {
     Nothing,
     Text(Bytes),
-    /// Bytes of file `index`, perhaps with part headings between them.
-    File {
-        index: usize,
-        segments: VecDeque<Segment>,
-    },
+    /// Bytes of the file that was asked for, perhaps with part headings between them.
+    File(VecDeque<Segment>),
 }
 
 /// A run of bytes of an answer.
@@ -81,24 +79,28 @@ impl Question {
     }
 }
 
-/// What can be answered before the files are known; else the question to ask when they are.
+/// The name by which the client knows us, if it is one of ours; else the answer that says so.
 ///
 /// `local` is the address of ours that the connection came to.
-pub fn before_files(
+pub fn admitted(
     request: &request::Parts,
     guard: &Guard,
     local: SocketAddr,
-) -> Result<Question, Box<Answer>> {
-    let authority = match host(request, local) {
-        Some(authority) if guard.admits(&authority.host, local.ip()) => authority,
+) -> Result<Authority, Box<Answer>> {
+    match host(request, local) {
+        Some(authority) if guard.admits(&authority.host, local.ip()) => Ok(authority),
         Some(authority) => {
             let why = format!(
                 "{authority} is not a name of this server. If it should be, start it with --hostname."
             );
-            return Err(Box::new(Answer::sentence(StatusCode::FORBIDDEN, &why)));
+            Err(Box::new(Answer::sentence(StatusCode::FORBIDDEN, &why)))
         }
-        None => return Err(Box::new(Answer::sentence(StatusCode::BAD_REQUEST, "There must be one Host."))),
-    };
+        None => Err(Box::new(Answer::sentence(StatusCode::BAD_REQUEST, "There must be one Host."))),
+    }
+}
+
+/// What can be answered to a client that was admitted before the files are known; else the question to ask when they are.
+pub fn before_files(request: &request::Parts, authority: &Authority) -> Result<Question, Box<Answer>> {
     let is_head = request.method == Method::HEAD;
     if request.method == Method::OPTIONS {
         return Err(Box::new(Answer::bare(StatusCode::NO_CONTENT).with(ALLOW, METHODS)));
@@ -141,6 +143,26 @@ pub fn without_files(question: &Question, error: &ReadError) -> Answer {
     Answer::sentence(StatusCode::SERVICE_UNAVAILABLE, &why).without_body(question.is_head)
 }
 
+/// The answer where nothing but the extension's tree is served, and it was not meant.
+pub fn nothing_here(is_head: bool) -> Answer {
+    Answer::sentence(StatusCode::NOT_FOUND, "There is nothing here.").without_body(is_head)
+}
+
+/// The answer where a file of the extension's can no longer be read.
+pub fn not_readable(is_head: bool) -> Answer {
+    Answer::sentence(StatusCode::SERVICE_UNAVAILABLE, "The torrent was closed.").without_body(is_head)
+}
+
+/// An answer of the extension's, but for a file.
+pub fn extended(status: StatusCode, headers: HeaderMap, text: Bytes, is_head: bool) -> Answer {
+    let answer = Answer { status, headers, content: Content::Nothing }.with_length(text.len() as u64);
+    if text.is_empty() {
+        answer
+    } else {
+        Answer { content: Content::Text(text), ..answer }.without_body(is_head)
+    }
+}
+
 fn not_here() -> Answer {
     Answer::sentence(StatusCode::NOT_FOUND, "There is no such file; /.m3u lists those that there are.")
 }
@@ -163,13 +185,36 @@ fn host(request: &request::Parts, local: SocketAddr) -> Option<Authority> {
     }
 }
 
+/// What the headers say of a file.
+pub struct Described<'a> {
+    pub kind: &'static str,
+    pub length: u64,
+    pub tag: &'a str,
+    pub modified: Option<SystemTime>,
+}
+
 fn of_file(is_head: bool, headers: &HeaderMap, files: &Files, index: usize) -> Answer {
     let Some(file) = files.files.get(index) else { return not_here() };
     let length = file.length;
-    let kind = content_type(file.name());
     let tag = entity_tag(&files.info_hash, index, length);
-    let dressed = |status| Answer::bare(status).for_media(&tag, kind);
-    match judge(headers, &tag) {
+    of_described(
+        is_head,
+        headers,
+        &Described { kind: content_type(file.name()), length, tag: &tag, modified: None },
+    )
+}
+
+/// The answer about a file; to a HEAD with all its content still, see [`Answer::without_body`].
+pub fn of_described(is_head: bool, headers: &HeaderMap, file: &Described<'_>) -> Answer {
+    let Described { kind, length, tag, modified } = *file;
+    let dressed = |status| {
+        let answer = Answer::bare(status).for_media(tag, kind);
+        match modified {
+            Some(at) => answer.with(LAST_MODIFIED, written(httpdate::fmt_http_date(at))),
+            None => answer,
+        }
+    };
+    match judge(headers, tag, modified) {
         Verdict::Failed => return dressed(StatusCode::PRECONDITION_FAILED).with_length(0),
         Verdict::NotModified => return dressed(StatusCode::NOT_MODIFIED),
         Verdict::Holds => {}
@@ -177,7 +222,7 @@ fn of_file(is_head: bool, headers: &HeaderMap, files: &Files, index: usize) -> A
     // Ranges are defined for GET alone (RFC 9110, section 14.2), and range fields are not lists: two of them mean nothing.
     let mut ranges = headers.get_all(RANGE).iter();
     let wanted = match (ranges.next(), ranges.next()) {
-        (Some(field), None) if !is_head && range_counts(headers, &tag) => {
+        (Some(field), None) if !is_head && range_counts(headers, tag, modified) => {
             field.to_str().map_or(Wanted::Whole, |field| wanted(field, length))
         }
         _ => Wanted::Whole,
@@ -185,7 +230,7 @@ fn of_file(is_head: bool, headers: &HeaderMap, files: &Files, index: usize) -> A
     match wanted {
         Wanted::Whole => {
             let answer = dressed(StatusCode::OK).with(CONTENT_TYPE, HeaderValue::from_static(kind));
-            answer.with_file(index, std::iter::once(Segment::File(0..length)))
+            answer.with_file(std::iter::once(Segment::File(0..length)))
         }
         Wanted::Unsatisfiable => dressed(StatusCode::RANGE_NOT_SATISFIABLE)
             .with(CONTENT_RANGE, written(format!("bytes */{length}")))
@@ -196,11 +241,11 @@ fn of_file(is_head: bool, headers: &HeaderMap, files: &Files, index: usize) -> A
                 answer
                     .with(CONTENT_TYPE, HeaderValue::from_static(kind))
                     .with(CONTENT_RANGE, written(content_range(range, length)))
-                    .with_file(index, std::iter::once(Segment::File(range.clone())))
+                    .with_file(std::iter::once(Segment::File(range.clone())))
             } else {
                 answer
                     .with(CONTENT_TYPE, written(format!("multipart/byteranges; boundary={BOUNDARY}")))
-                    .with_file(index, multipart(parts, kind, length))
+                    .with_file(multipart(parts, kind, length))
             }
         }
     }
@@ -284,15 +329,15 @@ impl Answer {
         }
     }
 
-    fn with_file(self, index: usize, segments: impl Iterator<Item = Segment>) -> Self {
+    fn with_file(self, segments: impl Iterator<Item = Segment>) -> Self {
         let segments: VecDeque<_> = segments.filter(|segment| segment.length() > 0).collect();
         let length = segments.iter().fold(0u64, |sum, segment| sum.saturating_add(segment.length()));
-        let content = if segments.is_empty() { Content::Nothing } else { Content::File { index, segments } };
+        let content = if segments.is_empty() { Content::Nothing } else { Content::File(segments) };
         Answer { content, ..self.with_length(length) }
     }
 
     /// To a HEAD, the headers are all.
-    fn without_body(self, is_head: bool) -> Self {
+    pub fn without_body(self, is_head: bool) -> Self {
         if is_head { Answer { content: Content::Nothing, ..self } } else { self }
     }
 }

@@ -36,11 +36,18 @@ pub enum BodyError {
     Gone,
 }
 
-/// The bytes that an answer promises; its exact length is known from the start.
+/// The bytes that an answer promises; but of a text that is made on the way, their exact length is known from the start.
 pub enum AnswerBody {
     Nothing,
     Text(Bytes, Socket),
     File(FileBody),
+    Made(MadeBody),
+}
+
+/// A text made piece by piece, each when the one before is with the system.
+pub struct MadeBody {
+    pieces: Box<dyn Iterator<Item = Bytes> + Send>,
+    socket: Socket,
 }
 
 /// Runs of bytes of one file, read as the client takes them.
@@ -80,6 +87,11 @@ impl AnswerBody {
     pub fn text(text: Bytes, socket: Socket) -> Self {
         socket.on_body_begun();
         AnswerBody::Text(text, socket)
+    }
+
+    pub fn made(pieces: Box<dyn Iterator<Item = Bytes> + Send>, socket: Socket) -> Self {
+        socket.on_body_begun();
+        AnswerBody::Made(MadeBody { pieces, socket })
     }
 
     pub fn file(segments: VecDeque<Segment>, reader: Box<dyn ReadAt>, socket: Socket) -> Self {
@@ -187,6 +199,13 @@ impl Body for AnswerBody {
                 socket.on_body_handed_over();
                 Poll::Ready((!text.is_empty()).then(|| Ok(Frame::data(text))))
             }
+            AnswerBody::Made(made) => {
+                let piece = made.pieces.next();
+                if piece.is_none() {
+                    made.socket.on_body_handed_over();
+                }
+                Poll::Ready(piece.map(|piece| Ok(Frame::data(piece))))
+            }
             AnswerBody::File(file) => {
                 file.poll_bytes(context).map(|bytes| bytes.map(|result| result.map(Frame::data)))
             }
@@ -198,6 +217,8 @@ impl Body for AnswerBody {
             AnswerBody::Nothing => true,
             AnswerBody::Text(text, _) => text.is_empty(),
             AnswerBody::File(file) => file.segments.is_empty(),
+            // What ends it is the chunk after the last, and hyper writes that when it is told `None`.
+            AnswerBody::Made(_) => false,
         }
     }
 
@@ -206,6 +227,7 @@ impl Body for AnswerBody {
             AnswerBody::Nothing => 0,
             AnswerBody::Text(text, _) => text.len() as u64,
             AnswerBody::File(file) => file.left(),
+            AnswerBody::Made(_) => return SizeHint::default(),
         })
     }
 }

@@ -1,10 +1,13 @@
 //! Conditional requests: If-Match, If-None-Match, If-Range (RFC 9110, section 13). Pure.
 //!
-//! There are no dates here. What a torrent's file contains is told by its hash; when it was made, nobody knows. So
-//! If-Modified-Since and If-Unmodified-Since are ignored, as the RFC wants of a server without dates.
+//! A torrent's own routes have no dates. What a file contains is told by its hash; when it was made, nobody knows. So
+//! If-Modified-Since and If-Unmodified-Since are ignored there, as the RFC wants of a server without dates. A folder that is
+//! mounted shows dates, so there they count.
+
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use hyper::HeaderMap;
-use hyper::header::{HeaderName, IF_MATCH, IF_NONE_MATCH, IF_RANGE};
+use hyper::header::{HeaderName, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE};
 
 /// The strong entity tag of a file, with its quotes. Constant: the same bytes have the same tag in every run.
 pub fn entity_tag(info_hash: &str, index: usize, length: u64) -> String {
@@ -22,21 +25,49 @@ pub enum Verdict {
     Failed,
 }
 
-/// Judges If-Match, then If-None-Match, against the tag of the file (section 13.2.2).
-pub fn judge(headers: &HeaderMap, tag: &str) -> Verdict {
-    if headers.contains_key(IF_MATCH) && !any(headers, &IF_MATCH, |given| given.is_strongly(tag)) {
+/// Judges If-Match and If-None-Match against the tag of the file; where the request has none of the two, their counterparts with
+/// dates against when the file was `modified` (section 13.2.2).
+pub fn judge(headers: &HeaderMap, tag: &str, modified: Option<SystemTime>) -> Verdict {
+    let since = |name| Some((date(headers, name)?, seconds(modified?)?));
+    if headers.contains_key(IF_MATCH) {
+        if !any(headers, &IF_MATCH, |given| given.is_strongly(tag)) {
+            return Verdict::Failed;
+        }
+    } else if let Some((given, modified)) = since(&IF_UNMODIFIED_SINCE)
+        && modified > given
+    {
         return Verdict::Failed;
     }
-    if any(headers, &IF_NONE_MATCH, |given| given.is_weakly(tag)) {
+    if headers.contains_key(IF_NONE_MATCH) {
+        if any(headers, &IF_NONE_MATCH, |given| given.is_weakly(tag)) {
+            return Verdict::NotModified;
+        }
+    } else if let Some((given, modified)) = since(&IF_MODIFIED_SINCE)
+        && modified <= given
+    {
         return Verdict::NotModified;
     }
     Verdict::Holds
 }
 
-/// Whether a `Range` counts: there is no If-Range, or it has our tag. A date never does, for we have none.
-pub fn range_counts(headers: &HeaderMap, tag: &str) -> bool {
+/// Whether a `Range` counts: there is no If-Range, or it has our tag, or exactly our date.
+pub fn range_counts(headers: &HeaderMap, tag: &str, modified: Option<SystemTime>) -> bool {
+    let is_date = || date(headers, &IF_RANGE).is_some_and(|given| modified.and_then(seconds) == Some(given));
     !headers.contains_key(IF_RANGE)
         || any(headers, &IF_RANGE, |given| matches!(given, Tag::Strong(_)) && given.is_strongly(tag))
+        || is_date()
+}
+
+/// The date in a field that is there once and right.
+fn date(headers: &HeaderMap, name: &HeaderName) -> Option<u64> {
+    let mut fields = headers.get_all(name).iter();
+    let (Some(field), None) = (fields.next(), fields.next()) else { return None };
+    seconds(httpdate::parse_http_date(field.to_str().ok()?).ok()?)
+}
+
+/// Since 1970: dates in headers have whole seconds.
+fn seconds(at: SystemTime) -> Option<u64> {
+    Some(at.duration_since(UNIX_EPOCH).ok()?.as_secs())
 }
 
 /// A tag as a client gives it; the text has its quotes.
@@ -87,6 +118,8 @@ fn tags(field: &str) -> impl Iterator<Item = Tag<'_>> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use hyper::header::HeaderValue;
 
     use super::*;
@@ -131,17 +164,48 @@ mod tests {
             (&[(IF_MATCH, "\"other\""), (IF_NONE_MATCH, TAG)], Verdict::Failed),
         ];
         for (fields, verdict) in cases {
-            assert_eq!(judge(&headers(fields), TAG), verdict, "{fields:?}");
+            assert_eq!(judge(&headers(fields), TAG, None), verdict, "{fields:?}");
         }
     }
 
     #[test]
     fn a_range_counts_only_for_the_same_bytes() {
-        assert!(range_counts(&headers(&[]), TAG));
-        assert!(range_counts(&headers(&[(IF_RANGE, TAG)]), TAG));
-        assert!(!range_counts(&headers(&[(IF_RANGE, "\"other\"")]), TAG));
-        assert!(!range_counts(&headers(&[(IF_RANGE, "W/\"abc-0-5\"")]), TAG));
-        assert!(!range_counts(&headers(&[(IF_RANGE, "*")]), TAG));
-        assert!(!range_counts(&headers(&[(IF_RANGE, "Sat, 29 Oct 1994 19:43:31 GMT")]), TAG));
+        assert!(range_counts(&headers(&[]), TAG, None));
+        assert!(range_counts(&headers(&[(IF_RANGE, TAG)]), TAG, None));
+        assert!(!range_counts(&headers(&[(IF_RANGE, "\"other\"")]), TAG, None));
+        assert!(!range_counts(&headers(&[(IF_RANGE, "W/\"abc-0-5\"")]), TAG, None));
+        assert!(!range_counts(&headers(&[(IF_RANGE, "*")]), TAG, None));
+        assert!(!range_counts(&headers(&[(IF_RANGE, "Sat, 29 Oct 1994 19:43:31 GMT")]), TAG, None));
+    }
+
+    const BEFORE: &str = "Sun, 06 Nov 1994 08:49:36 GMT";
+    const THEN: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+
+    /// Within the second of `THEN`.
+    fn then() -> Option<SystemTime> {
+        Some(UNIX_EPOCH + Duration::from_millis(784_111_777_900))
+    }
+
+    #[test]
+    fn dates_count_where_there_is_one_and_no_tag_was_given() {
+        let cases: [(&[(HeaderName, &'static str)], Verdict); 9] = [
+            (&[(IF_UNMODIFIED_SINCE, THEN)], Verdict::Holds),
+            (&[(IF_UNMODIFIED_SINCE, BEFORE)], Verdict::Failed),
+            (&[(IF_UNMODIFIED_SINCE, "yesterday")], Verdict::Holds),
+            (&[(IF_MATCH, TAG), (IF_UNMODIFIED_SINCE, BEFORE)], Verdict::Holds),
+            (&[(IF_MODIFIED_SINCE, THEN)], Verdict::NotModified),
+            (&[(IF_MODIFIED_SINCE, BEFORE)], Verdict::Holds),
+            (&[(IF_MODIFIED_SINCE, "tomorrow")], Verdict::Holds),
+            (&[(IF_NONE_MATCH, "\"other\""), (IF_MODIFIED_SINCE, THEN)], Verdict::Holds),
+            (&[(IF_MODIFIED_SINCE, THEN), (IF_MODIFIED_SINCE, THEN)], Verdict::Holds),
+        ];
+        for (fields, verdict) in cases {
+            assert_eq!(judge(&headers(fields), TAG, then()), verdict, "{fields:?}");
+            if !fields.iter().any(|(name, _)| *name == IF_NONE_MATCH || *name == IF_MATCH) {
+                assert_eq!(judge(&headers(fields), TAG, None), Verdict::Holds, "without a date: {fields:?}");
+            }
+        }
+        assert!(range_counts(&headers(&[(IF_RANGE, THEN)]), TAG, then()));
+        assert!(!range_counts(&headers(&[(IF_RANGE, BEFORE)]), TAG, then()));
     }
 }

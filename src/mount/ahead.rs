@@ -1,13 +1,15 @@
-//! One open file's reads, sorted into streams: which of them go on where others ended, and how far those may read ahead.
-//! No clock, no bytes; whoever carries out the reads has one reader for each stream.
+//! One open file's reads, sorted into streams: which of them go on where others ended, and how far those may read
+//! ahead. No clock, no bytes; whoever carries out the reads has one reader for each stream.
 //!
-//! A read that touches no other is taken for random and gets what it asked for, no more. A stream that has been read from in
-//! sequence reads ahead by a multiple of what it has read, so that a wrong guess costs no more than a multiple of what was
-//! wanted, and after [`SURE`] without an end: from there on the engine's own window is the measure.
+//! A read that touches no other is taken for random and gets what it asked for, no more. A stream that has been
+//! read from in sequence reads ahead by a multiple of what it has read, so that a wrong guess costs no more than a
+//! multiple of what was wanted, and after [`SURE`] without an end: from there on the engine's own window is the
+//! measure.
 
 use std::time::Duration;
 
-/// At most so many streams an open file; the least recently used makes way, those that run after those that do not.
+/// At most so many streams an open file; the least recently used makes way, those that run after those that do
+/// not.
 pub const STREAMS: usize = 8;
 
 const MIB: u64 = 1 << 20;
@@ -24,7 +26,8 @@ const NEAR: u64 = 2 * MIB;
 /// After so long without a read, a stream stands still.
 const STILL: Duration = Duration::from_secs(10);
 
-/// The streams of one open file. Told each read, it says which stream the read belongs to and how far that may read ahead.
+/// The streams of one open file. Told each read, it says which stream the read belongs to and how far that may
+/// read ahead.
 #[derive(Clone, Debug)]
 pub struct Ahead {
     length: u64,
@@ -90,9 +93,10 @@ impl Ahead {
         Plan { stream: slot, is_new, until: self.until(slot, end) }
     }
 
-    /// The streams that nobody has read from for ten seconds, each told once: their readers are to be dropped, so that
-    /// nothing more is fetched for them. A read that goes on there later finds the stream as it was, with a new reader.
-    /// Also those that turned out to be part of another. A read that still waits is to keep its reader by itself.
+    /// The streams that nobody has read from for ten seconds, each told once: their readers are to be dropped, so
+    /// that nothing more is fetched for them. A read that goes on there later finds the stream as it was, with a
+    /// new reader. Also those that turned out to be part of another. A read that still waits is to keep its reader
+    /// by itself.
     pub fn idle(&mut self, now: Duration) -> Vec<usize> {
         let mut idle = Vec::new();
         for (slot, (stream, left)) in self.slots.iter_mut().zip(&mut self.left).enumerate() {

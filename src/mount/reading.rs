@@ -129,6 +129,7 @@ impl OpenFile {
         };
         read.map(|mut bytes| bytes.split_to(bytes.len().min(size))).map_err(|error| match error {
             ReadError::Closed => ReadFailure::Closed,
+            ReadError::NotInTime => ReadFailure::NoPeersInTime,
             ReadError::NotOpened(why) | ReadError::Disk(why) => ReadFailure::Disk(why),
         })
     }

@@ -50,8 +50,8 @@ impl Shelf {
         let mut slots = lock(&self.0.slots);
         let Some(slot) = slots.get_mut(torrent).filter(|slot| slot.shown.files.is_none()) else { return };
         slot.shown.files = Some(files);
-        let shown: Vec<Shown> = slots.iter().map(|slot| slot.shown.clone()).collect();
-        self.0.tree.send_replace(Arc::new(Tree::new(&shown)));
+        let tree = self.tree().knowing(torrent, &slot.shown);
+        self.0.tree.send_replace(Arc::new(tree));
     }
 
     /// What the note of a torrent whose files are not known says from now on: a sentence or more.

@@ -17,10 +17,11 @@ pub const ROOT: u64 = 1;
 /// A torrent, as it is to be shown.
 #[derive(Clone, Debug)]
 pub struct Shown {
-    /// What its entry is called: the torrent's name; of a magnet, the name in the link, else the info hash. Never changes.
-    /// It may be anything: what is shown of it is safe.
+    /// What its entry is called: the torrent's name; of a magnet, the name in the link, else the info hash. Never
+    /// changes. It may be anything: what is shown of it is safe.
     pub name: String,
-    /// A folder even if it has a single file: so is what began as a magnet, whose folder was there before its files.
+    /// A folder even if it has a single file: so is what began as a magnet, whose folder was there before its
+    /// files.
     pub is_folder: bool,
     /// `None` until the metadata has come: then the folder has a note in it instead.
     pub files: Option<Arc<Files>>,
@@ -39,7 +40,8 @@ pub struct Node {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// `torrent`: whose it is; `None` for the root. `children`: the folders, then the files, as they come in the torrent.
+    /// `torrent`: whose it is; `None` for the root. `children`: the folders, then the files, as they come in the
+    /// torrent.
     Folder { torrent: Option<usize>, children: Vec<u64> },
     /// `index` into the torrent's files.
     File { torrent: usize, index: usize, length: u64 },
@@ -50,17 +52,17 @@ pub enum Kind {
 /// The name of the note.
 pub const WAITING: &str = ".waiting";
 
-/// The control file in the mount's own folder: found by name, never listed, so that no copy of the folder takes it along.
-/// No torrent's entry has its name.
+/// The control file in the mount's own folder: found by name, never listed, so that no copy of the folder takes it
+/// along. No torrent's entry has its name.
 pub const STATUS: &str = ".peerflix-status";
 /// The inode of it.
 pub const STATUS_INODE: u64 = 2;
 
 /// All that is shown. Cheap to clone.
 ///
-/// Names that clash get numbers: `film.mkv`, `film (2).mkv`. A folder keeps its name, then the first file of that name; the case of
-/// letters tells names apart. The mount's own folder is named by [`Shown::name`] alone, so that nothing there has another
-/// name once the files of a torrent are known.
+/// Names that clash get numbers: `film.mkv`, `film (2).mkv`. A folder keeps its name, then the first file of that
+/// name; the case of letters tells names apart. The mount's own folder is named by [`Shown::name`] alone, so that
+/// nothing there has another name once the files of a torrent are known.
 #[derive(Clone, Debug)]
 pub struct Tree {
     root: Folder,
@@ -86,8 +88,8 @@ impl Tree {
         Tree::of(branches.collect(), names.into())
     }
 
-    /// The same with this torrent shown otherwise: its files are known. Takes the time of this torrent's files only.
-    /// Its name stays what it was, and so do all other inodes.
+    /// The same with this torrent shown otherwise: its files are known. Takes the time of this torrent's files
+    /// only. Its name stays what it was, and so do all other inodes.
     pub fn knowing(&self, torrent: usize, shown: &Shown) -> Tree {
         let mut branches = self.branches.clone();
         if let (Some(branch), Some(name)) = (branches.get_mut(torrent), self.names.get(torrent)) {
@@ -134,8 +136,8 @@ impl Tree {
         children.iter().filter_map(|child| self.node(*child))
     }
 
-    /// The links to a folder, as file systems count them: its name, its `.`, and the `..` of each folder in it. Of anything
-    /// else: 1.
+    /// The links to a folder, as file systems count them: its name, its `.`, and the `..` of each folder in it. Of
+    /// anything else: 1.
     pub fn folders_links(&self, inode: u64) -> u32 {
         self.folder(inode).map_or(1, |folder| folder.subfolders.saturating_add(2))
     }

@@ -83,12 +83,19 @@ pub enum Input {
         pieces: Bitfield,
     },
     /// Someone will read these bytes of the torrent, from `head` (a byte of the torrent) on.
-    /// `rate`, in bytes a second, is what the reader is expected to consume, where that is known.
+    /// `rate`, in bytes a second, is what the reader is expected to consume, where that is known. Nothing at or beyond
+    /// `until`, a byte of the torrent, is fetched for it before it waits there; `None`: all of `span` may be.
     ReaderOpened {
         reader: ReaderId,
         span: FileSpan,
         head: u64,
         rate: Option<u32>,
+        until: Option<u64>,
+    },
+    /// `until` of [`ReaderOpened`](Input::ReaderOpened) is another now.
+    ReaderBounded {
+        reader: ReaderId,
+        until: Option<u64>,
     },
     /// The reader is at `head` now; `waiting` if it stands still there for want of it.
     /// Sent for each read and each time that a waiting read has been answered.

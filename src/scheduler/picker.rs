@@ -10,6 +10,7 @@ use super::estimate::BREATH;
 use super::line::MOST_SERVICE;
 use super::peer::Peer;
 use super::progress::Progress;
+use super::suspects::suspicion;
 use super::{Output, PeerId, Scheduler};
 use crate::layout::{BLOCK, BlockId, PieceIndex};
 use crate::units::Timestamp;
@@ -128,6 +129,9 @@ impl Scheduler {
                 continue;
             }
             before += open;
+            if !self.may_ask(planned.piece, id) {
+                continue;
+            }
             let in_time = then + SAFETY <= planned.deadline;
             if !in_time && self.others_bring(now, at, sooner, planned.piece, before) {
                 continue;
@@ -140,7 +144,8 @@ impl Scheduler {
     }
 
     /// Whether the peers other than number `at` could bring so many blocks of the piece before `then`, beyond what they
-    /// owe.
+    /// owe. Those that may not be asked for it (it has failed, and they are no judges of it) could not: to leave it to
+    /// them would be to leave it for ever.
     fn others_bring(
         &self,
         now: Timestamp,
@@ -151,7 +156,12 @@ impl Scheduler {
     ) -> bool {
         let mut left = blocks;
         self.peers.iter().enumerate().any(|(other, peer)| {
-            if other != at && !peer.choking && !peer.snubbed && peer.have.has(piece) {
+            if other != at
+                && !peer.choking
+                && !peer.snubbed
+                && peer.have.has(piece)
+                && self.may_ask(piece, peer.id)
+            {
                 left = left.saturating_sub(peer.blocks_by(now, then));
             }
             left == 0
@@ -241,10 +251,7 @@ impl Scheduler {
             return self.begin(piece, id);
         }
         let peers = &self.peers;
-        let suspicion = |sender: PeerId| {
-            peers.binary_search_by_key(&sender, |peer| peer.id).map_or(1.0, |at| peers[at].suspicion())
-        };
-        let block = self.begun.get_mut(&piece)?.next_open(id, suspicion)?;
+        let block = self.begun.get_mut(&piece)?.next_open(id, |sender| suspicion(peers, sender))?;
         Some(BlockId { piece, block })
     }
 
@@ -282,8 +289,13 @@ mod tests {
         let span = FileSpan { offset: 0, length: layout.total() };
         let mut scheduler = Scheduler::new(layout.clone(), Config::default(), 1);
         let mut queues = vec![VecDeque::new(); 4];
-        let mut inputs =
-            VecDeque::from([Input::ReaderOpened { reader: ReaderId(1), span, head: 0, rate: None }]);
+        let mut inputs = VecDeque::from([Input::ReaderOpened {
+            reader: ReaderId(1),
+            span,
+            head: 0,
+            rate: None,
+            until: None,
+        }]);
         for peer in (0..4).map(PeerId) {
             inputs.push_back(Input::PeerConnected { peer, latency: Some(Duration::from_millis(1)) });
             inputs.push_back(Input::PeerBitfield { peer, have: Bitfield::all(layout.pieces()) });

@@ -65,7 +65,7 @@ impl Scheduler {
                     pieces.push(Planned { piece, deadline: now + ahead / rate });
                 }
             }
-            if reader.head == reader.span.offset && reader.span.length > TAIL {
+            if reader.head == reader.span.offset && reader.span.length > TAIL && reader.is_unbounded() {
                 for piece in self.layout.pieces_of(reader.span.end() - TAIL..reader.span.end()) {
                     if !self.had.has(PieceIndex(piece)) {
                         pieces.push(Planned { piece: PieceIndex(piece), deadline: now + TAIL_AFTER });

@@ -24,6 +24,19 @@ pub(super) struct Block {
     pub(super) senders: Vec<PeerId>,
 }
 
+impl Block {
+    /// How likely it is that its newest version is a lie.
+    pub(super) fn doubt(&self, suspicion: impl Fn(PeerId) -> f64) -> f64 {
+        self.senders.last().map_or(1.0, |&sender| suspicion(sender))
+    }
+
+    /// Its piece has failed: a peer cannot check itself, and a suspect (`own` against `doubt`) cannot check someone with a
+    /// better name.
+    pub(super) fn may_be_checked_by(&self, peer: PeerId, own: f64, doubt: f64) -> bool {
+        !self.senders.contains(&peer) && own <= doubt
+    }
+}
+
 /// A piece that has been begun.
 #[derive(Clone, Debug)]
 pub(super) struct Progress {
@@ -96,9 +109,8 @@ impl Progress {
         let own = suspicion(peer);
         let mut best: Option<(f64, u32)> = None;
         for (index, block) in open {
-            let doubt = block.senders.last().map_or(1.0, |&sender| suspicion(sender));
-            // A peer cannot check itself, and a suspect cannot check someone with a better name.
-            if self.parole.is_none() && (block.senders.contains(&peer) || own > doubt) {
+            let doubt = block.doubt(&suspicion);
+            if self.parole.is_none() && !block.may_be_checked_by(peer, own, doubt) {
                 continue;
             }
             if best.is_none_or(|(most, _)| doubt > most) {
@@ -106,6 +118,19 @@ impl Progress {
             }
         }
         best.map(|(_, index)| index)
+    }
+
+    /// Whether `peer` may be asked for some open block: who may not brings none, however fast it is.
+    pub(super) fn may_ask(&self, peer: PeerId, suspicion: impl Fn(PeerId) -> f64) -> bool {
+        if self.failures == 0 {
+            return true;
+        }
+        if let Some(only) = self.parole {
+            return only == peer;
+        }
+        let own = suspicion(peer);
+        let mut open = self.blocks.iter().filter(|block| block.open);
+        open.any(|block| block.may_be_checked_by(peer, own, block.doubt(&suspicion)))
     }
 
     pub(super) fn on_asked(&mut self, block: u32, peer: PeerId) {

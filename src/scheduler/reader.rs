@@ -18,6 +18,8 @@ pub(super) struct Reader {
     pub(super) head: u64,
     /// It stands still for want of the byte at its head.
     pub(super) waiting: bool,
+    /// It reads ahead up to here, and no further: a byte of the torrent.
+    until: u64,
     rate: f64,
     moved_at: Timestamp,
 }
@@ -30,6 +32,7 @@ impl Reader {
             span,
             head,
             waiting: false,
+            until: span.end(),
             rate: rate.bytes_per_second().max(LEAST_RATE),
             moved_at: now,
         }
@@ -56,10 +59,22 @@ impl Reader {
         ByteRate::new((self.rate * faded(idle)).max(LEAST_RATE))
     }
 
-    /// How far ahead of its head it reads in `time`, in bytes of the torrent: at least `least`, at most `most`.
+    /// Bounds what it reads ahead; `None`: its span is the bound.
+    pub(super) fn bound(&mut self, until: Option<u64>) {
+        self.until = until.unwrap_or(u64::MAX).min(self.span.end());
+    }
+
+    /// It may read ahead to the end of its span.
+    pub(super) fn is_unbounded(&self) -> bool {
+        self.until == self.span.end()
+    }
+
+    /// How far ahead of its head it reads in `time`, in bytes of the torrent: at least `least`, at most `most`, and not
+    /// beyond its bound, unless it waits there. At least its head.
     pub(super) fn reach(&self, now: Timestamp, time: Duration, least: u64, most: u64) -> u64 {
         let bytes = self.rate(now).over(time).0.clamp(least, most);
-        self.head.saturating_add(bytes).min(self.span.end())
+        let until = self.until.max(self.head.saturating_add(u64::from(self.waiting)));
+        self.head.saturating_add(bytes).min(until).min(self.span.end())
     }
 }
 
@@ -115,6 +130,20 @@ mod tests {
             reader.reach(at(0), Duration::from_secs(10), 1, u64::MAX)
                 > reader.reach(at(60_000), Duration::from_secs(10), 1, u64::MAX)
         );
+    }
+
+    #[test]
+    fn a_bounded_reader_reads_ahead_to_its_bound_and_waits_beyond_it_for_one_byte() {
+        let reach = |reader: &Reader| reader.reach(at(0), Duration::from_secs(60), 8 << 20, 96 << 20);
+        let mut reader = reader();
+        reader.bound(Some(65_536));
+        assert_eq!((reach(&reader), reader.is_unbounded()), (65_536, false));
+        reader.on_moved(at(1), 65_536, false);
+        assert_eq!(reach(&reader), 65_536, "all is read, and nothing more is wanted");
+        reader.on_moved(at(2), 70_000, true);
+        assert_eq!(reach(&reader), 70_001);
+        reader.bound(None);
+        assert!(reader.is_unbounded() && reach(&reader) > 8 << 20);
     }
 
     #[test]

@@ -28,7 +28,7 @@ fn with_one_peer() -> Scheduler {
     let reader = ReaderId(1);
     let mut outputs = Vec::new();
     for input in [
-        Input::ReaderOpened { reader, span, head: 0, rate: None },
+        Input::ReaderOpened { reader, span, head: 0, rate: None, until: None },
         Input::ReaderMoved { reader, head: 0, waiting: true },
         Input::PeerConnected { peer: PEER, latency: None },
         Input::PeerBitfield { peer: PEER, have: Bitfield::all(1) },

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::SystemTime;
 
 use super::metainfo::parse_torrent;
 use super::{InfoHash, Metainfo, Source, SourceError};
@@ -116,6 +117,10 @@ fn torrent_bytes(metainfo: &Metainfo, trackers: &[Vec<String>]) -> Vec<u8> {
             bytes.push(b'e');
         }
         bytes.push(b'e');
+    }
+    let since = metainfo.created_at.and_then(|at| at.duration_since(SystemTime::UNIX_EPOCH).ok());
+    if let Some(since) = since {
+        bytes.extend_from_slice(format!("13:creation datei{}e", since.as_secs()).as_bytes());
     }
     bytes.extend_from_slice(b"4:info");
     bytes.extend_from_slice(&metainfo.info_bytes);

@@ -3,7 +3,7 @@
 use data_encoding::{BASE32_NOPAD, HEXLOWER_PERMISSIVE};
 use url::form_urlencoded;
 
-use super::{InfoHash, MOST_FILES, MOST_TRACKERS, Source, SourceError, names};
+use super::{InfoHash, Link, MOST_FILES, MOST_TRACKERS, Source, SourceError, names};
 
 /// A magnet that names more peers than this is not kind.
 const MOST_PEERS: usize = 100;
@@ -68,7 +68,9 @@ fn parse_query(query: &str) -> Result<Source, SourceError> {
     }
     match (hash, not_a_hash, is_v2) {
         (Some(info_hash), ..) => {
-            Ok(Source { info_hash, name, trackers, peers, select_only: indices(selected), metainfo: None })
+            let link = Some(Link { name: name.clone() });
+            let select_only = indices(selected);
+            Ok(Source { info_hash, name, trackers, peers, select_only, metainfo: None, link })
         }
         (None, None, true) => Err(SourceError::V2Only),
         (None, Some(given), _) => Err(SourceError::BadInfoHash { given }),

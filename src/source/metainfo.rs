@@ -1,6 +1,7 @@
 //! Reads .torrent files and info dictionaries (BEP 3, 12, 27, 47), and refuses what is none, or meant to do harm. Pure.
 
 use std::ops::Range;
+use std::time::{Duration, SystemTime};
 
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use bytes::Bytes;
@@ -15,6 +16,8 @@ use crate::layout::{FileSpan, Layout};
 const LONGEST_PIECE: i64 = 128 << 20;
 /// Folders within folders. No file system takes a path of more than 4,096 bytes anyway.
 const DEEPEST_FOLDER: usize = 100;
+/// The last second of the year 9999.
+const LATEST_DATE: u64 = 253_402_300_799;
 
 /// What a .torrent file says: its info dictionary and its trackers, in tiers.
 pub(super) struct TorrentParts {
@@ -32,7 +35,18 @@ pub(super) fn parse_torrent(bytes: &[u8]) -> Result<TorrentParts, TorrentFault> 
     let torrent = value.dict().ok_or(TorrentFault::NotADictionary)?;
     let info = torrent.raw("info").ok_or(TorrentFault::NoInfo)?;
     let trackers = announce_tiers(torrent);
-    Ok(TorrentParts { metainfo: parse_info(Bytes::copy_from_slice(info))?, trackers })
+    let created_at = created_at(torrent);
+    Ok(TorrentParts {
+        metainfo: Metainfo { created_at, ..parse_info(Bytes::copy_from_slice(info))? },
+        trackers,
+    })
+}
+
+/// `creation date`: seconds since 1970. One beyond what any calendar shows is none.
+fn created_at(torrent: Dict<'_>) -> Option<SystemTime> {
+    let seconds = torrent.value("creation date").and_then(Value::integer)?;
+    let seconds = u64::try_from(seconds).ok().filter(|seconds| (1..=LATEST_DATE).contains(seconds))?;
+    Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
 }
 
 /// `announce-list` (BEP 12) where there is one, else `announce`.
@@ -120,6 +134,7 @@ pub(super) fn parse_info(info_bytes: Bytes) -> Result<Metainfo, TorrentFault> {
         piece_hashes: info_bytes.slice_ref(pieces),
         files,
         info_bytes: info_bytes.clone(),
+        created_at: None,
     })
 }
 

@@ -42,6 +42,7 @@ pub(super) fn torrent(list: &[(&str, u64)], piece_length: u32) -> (Metainfo, Byt
         piece_hashes: hashes.into(),
         files,
         info_bytes: Bytes::new(),
+        created_at: None,
     };
     (metainfo, bytes.into())
 }

@@ -50,19 +50,40 @@ pub(super) struct OpenReader {
     pub(super) head: Arc<Head>,
 }
 
-/// Where a reader is, and whether it waits there: one word, so that the driver always sees a pair that was true.
-#[derive(Debug, Default)]
-pub(super) struct Head(AtomicU64);
+/// Where a reader is, and how far it may read ahead.
+#[derive(Debug)]
+pub(super) struct Head {
+    /// The byte, and whether it waits there: one word, so that the driver always sees a pair that was true.
+    at: AtomicU64,
+    /// A byte of the torrent; `u64::MAX`: to the end of its span.
+    until: AtomicU64,
+}
+
+impl Default for Head {
+    fn default() -> Self {
+        Head { at: AtomicU64::new(0), until: AtomicU64::new(u64::MAX) }
+    }
+}
 
 impl Head {
     pub(super) fn set(&self, at: u64, waiting: bool) {
-        self.0.store(at << 1 | u64::from(waiting), Ordering::Release);
+        self.at.store(at << 1 | u64::from(waiting), Ordering::Release);
     }
 
     /// (byte of the torrent, waiting)
     pub(super) fn load(&self) -> (u64, bool) {
-        let word = self.0.load(Ordering::Acquire);
+        let word = self.at.load(Ordering::Acquire);
         (word >> 1, word & 1 == 1)
+    }
+
+    /// True if that is new.
+    pub(super) fn set_until(&self, until: Option<u64>) -> bool {
+        let until = until.unwrap_or(u64::MAX);
+        self.until.swap(until, Ordering::AcqRel) != until
+    }
+
+    pub(super) fn until(&self) -> Option<u64> {
+        Some(self.until.load(Ordering::Acquire)).filter(|&until| until != u64::MAX)
     }
 }
 

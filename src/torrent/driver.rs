@@ -112,6 +112,7 @@ struct Upload {
 struct Followed {
     reader: OpenReader,
     told: (u64, bool),
+    until: Option<u64>,
 }
 
 enum Event {

@@ -190,7 +190,10 @@ async fn open_store(metainfo: Metainfo, source: &Source, options: &Options) -> R
     });
     let (metainfo, opened) = opening.await.map_err(|_| TorrentError::Interrupted)?;
     let (store, store_events) = opened?;
-    let files = Files::new(metainfo.info_hash.to_string(), metainfo.name.clone(), files, queue);
+    let files = Files {
+        created_at: metainfo.created_at,
+        ..Files::new(metainfo.info_hash.to_string(), metainfo.name.clone(), files, queue)
+    };
     let opened = Opened {
         files: Arc::new(files),
         spans: metainfo.files.iter().map(|file| file.span).collect(),

@@ -94,6 +94,14 @@ impl ReadAt for FileReader {
     fn read_at(&self, offset: u64, most: usize) -> BoxFuture<'_, Result<Bytes, ReadError>> {
         Box::pin(self.core.read(offset, most))
     }
+
+    fn read_ahead_until(&self, end: u64) {
+        let core = &self.core;
+        let until = (end < core.span.length).then(|| core.span.offset.saturating_add(end));
+        if core.head.set_until(until) && lock(&core.id).is_some() {
+            core.door.ring();
+        }
+    }
 }
 
 impl Core {
@@ -257,6 +265,7 @@ impl std::fmt::Debug for FileReader {
 fn io_error(cause: ReadError) -> io::Error {
     let kind = match cause {
         ReadError::Closed => io::ErrorKind::NotConnected,
+        ReadError::NotInTime => io::ErrorKind::TimedOut,
         ReadError::NotOpened(_) | ReadError::Disk(_) => io::ErrorKind::Other,
     };
     io::Error::new(kind, cause)

@@ -132,10 +132,20 @@ fn write_fields(to: &mut String, now: Timestamp, input: &Input) -> fmt::Result {
             to.push_str("had ");
             write_bits(to, pieces)?;
         }
-        Input::ReaderOpened { reader, span, head, rate } => {
+        Input::ReaderOpened { reader, span, head, rate, until } => {
             write!(to, "opened {} {} {} {head} ", reader.0, span.offset, span.length)?;
             match rate {
                 Some(rate) => write!(to, "{rate}")?,
+                None => to.push('-'),
+            }
+            if let Some(until) = until {
+                write!(to, " {until}")?;
+            }
+        }
+        Input::ReaderBounded { reader, until } => {
+            write!(to, "bounded {} ", reader.0)?;
+            match until {
+                Some(until) => write!(to, "{until}")?,
                 None => to.push('-'),
             }
         }
@@ -193,7 +203,10 @@ pub fn parse_input(line: &str) -> Option<(Timestamp, Input)> {
             span: fields.span()?,
             head: fields.number()?,
             rate: fields.optional()?,
+            // Traces of before there were bounds have none.
+            until: fields.last()?,
         },
+        "bounded" => Input::ReaderBounded { reader: fields.reader()?, until: fields.optional()? },
         "moved" => {
             Input::ReaderMoved { reader: fields.reader()?, head: fields.number()?, waiting: fields.flag()? }
         }
@@ -209,6 +222,11 @@ pub fn parse_input(line: &str) -> Option<(Timestamp, Input)> {
 struct Fields<'a>(std::str::Split<'a, char>);
 
 impl Fields<'_> {
+    /// A number that may be left out at the end of the line.
+    fn last<T: std::str::FromStr>(&mut self) -> Option<Option<T>> {
+        self.0.next().map_or(Some(None), |field| field.parse().ok().map(Some))
+    }
+
     fn number<T: std::str::FromStr>(&mut self) -> Option<T> {
         self.0.next()?.parse().ok()
     }
@@ -303,17 +321,22 @@ mod tests {
             piece().prop_map(|piece| Input::PieceFailed { piece }),
             bits().prop_map(|pieces| Input::PiecesHad { pieces }),
         ];
-        let from_readers =
-            prop_oneof![
-                (reader(), span(), any::<u64>(), any::<Option<u32>>())
-                    .prop_map(|(reader, span, head, rate)| Input::ReaderOpened { reader, span, head, rate }),
-                (reader(), any::<u64>(), any::<bool>())
-                    .prop_map(|(reader, head, waiting)| Input::ReaderMoved { reader, head, waiting }),
-                reader().prop_map(|reader| Input::ReaderClosed { reader }),
-                span().prop_map(|span| Input::BackgroundWanted { span }),
-                span().prop_map(|span| Input::BackgroundUnwanted { span }),
-                Just(Input::TimeoutReached),
-            ];
+        let from_readers = prop_oneof![
+            (reader(), span(), any::<u64>(), any::<Option<u32>>(), any::<Option<u64>>()).prop_map(
+                |(reader, span, head, rate, until)| Input::ReaderOpened { reader, span, head, rate, until }
+            ),
+            (reader(), any::<Option<u64>>())
+                .prop_map(|(reader, until)| Input::ReaderBounded { reader, until }),
+            (reader(), any::<u64>(), any::<bool>()).prop_map(|(reader, head, waiting)| Input::ReaderMoved {
+                reader,
+                head,
+                waiting
+            }),
+            reader().prop_map(|reader| Input::ReaderClosed { reader }),
+            span().prop_map(|span| Input::BackgroundWanted { span }),
+            span().prop_map(|span| Input::BackgroundUnwanted { span }),
+            Just(Input::TimeoutReached),
+        ];
         prop_oneof![from_peer, from_store, from_readers]
     }
 

@@ -8,7 +8,7 @@ use ratatui::text::{Line, Span};
 use super::graph::{History, SAMPLES};
 use super::palette::Palette;
 use super::text::{clean, clock, counted, cut, first_rows, lasting, width, wrap};
-use super::{Stage, View, bar, line, peers};
+use super::{Stage, View, bar, line, peers, torrents};
 use crate::units::ByteSize;
 
 /// All that is drawn at one moment.
@@ -163,6 +163,10 @@ fn sections<'a>(scene: &'a Scene, area: Rect) -> Vec<Section<'a>> {
         // The row of the readers is air as well.
         sections.push(bar);
     }
+    if let Some(at) = view.mount.as_ref().and_then(|mount| mount.at.as_deref()) {
+        let at = Span::styled(cut(&clean(at), room.saturating_sub(LABEL)), palette.strong());
+        sections.push(Section::line(2, Line::from(vec![label("mount", palette), at])));
+    }
     if let Some(url) = &view.url {
         let url = Span::styled(cut(&clean(url), room.saturating_sub(LABEL)), palette.strong());
         sections.push(Section::line(2, Line::from(vec![label("url", palette), url])));
@@ -170,7 +174,8 @@ fn sections<'a>(scene: &'a Scene, area: Rect) -> Vec<Section<'a>> {
     if let Stage::Streaming { .. } = view.stage {
         let style = if view.playing.stalled.is_some() { palette.waiting() } else { Style::new() };
         let text = doing(view, room.saturating_sub(LABEL));
-        let line = Line::from(vec![label("player", palette), Span::styled(text, style)]);
+        let who = if view.mount.is_some() { "reads" } else { "player" };
+        let line = Line::from(vec![label(who, palette), Span::styled(text, style)]);
         sections.push(Section::line(4, line));
     }
     if scene.shows_help {
@@ -252,6 +257,17 @@ fn numbers<'a>(scene: &'a Scene, room: usize, sections: &mut Vec<Section<'a>>) {
         let text = cut(&text, room.saturating_sub(LABEL));
         sections.push(Section::line(13, Line::from(vec![label("pieces", palette), Span::raw(text)])));
     }
+    if let Some(mount) = &view.mount {
+        let rows = torrents::rows(mount);
+        sections.push(Section::gap(22));
+        sections.push(Section {
+            rank: 11,
+            least: rows.min(1),
+            enough: rows.min(6),
+            most: rows,
+            draw: Box::new(move |area, buffer| torrents::draw(mount, palette, area, buffer)),
+        });
+    }
     if !view.peers.is_empty() {
         let rows = peers::rows(&view.peers);
         sections.push(Section::gap(23));
@@ -320,6 +336,23 @@ fn doing_in(view: &View, few_words: bool) -> String {
     let playing = &view.playing;
     let mut facts: Vec<String> = Vec::new();
     let is_complete = line::is_complete(view);
+    if view.mount.is_some() {
+        let readers = view.file.as_ref().map(|file| file.report.readers.as_slice()).unwrap_or_default();
+        let waiting = readers.iter().filter(|reader| reader.waiting).count();
+        facts.push(match readers.len() {
+            0 => "nobody reads it now".to_owned(),
+            readers => counted(readers, "reader"),
+        });
+        match (readers.len(), waiting) {
+            (_, 0) => {}
+            (1, _) => facts.push("waits for what comes".to_owned()),
+            (_, waiting) => facts.push(format!("{waiting} waiting for what comes")),
+        }
+        if is_complete {
+            facts.push("all here".to_owned());
+        }
+        return facts.join(" · ");
+    }
     let player = view.player.as_deref().map(clean);
     if !playing.reading {
         facts.push(match player {
@@ -418,6 +451,9 @@ fn footer<'a>(scene: &Scene, room: usize) -> Line<'a> {
     let help = if scene.shows_help { "back" } else { "keys" };
     let mut keys =
         vec![("space", pause), ("p", "pick"), ("o", "folder"), ("c", "copy URL"), ("?", help), ("q", "end")];
+    if scene.view.mount.is_some() && scene.view.url.is_none() {
+        keys.retain(|(key, _)| *key != "c");
+    }
     let taken =
         |keys: &[(&str, &str)]| keys.iter().map(|(key, word)| key.len() + word.len() + 4).sum::<usize>();
     for dropped in ["o", "c", "p", "q", "space"] {

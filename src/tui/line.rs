@@ -111,6 +111,7 @@ pub fn progress(view: &View) -> String {
     let paused = if view.paused { "paused; " } else { "" };
     match &view.stage {
         Stage::Resolving => "reading what the torrent is".into(),
+        Stage::Idle => format!("nobody reads anything; {}", counted(numbers.peers, "peer")),
         Stage::Metadata => match (numbers.peers, numbers.candidates) {
             (0, 0) => "looking for peers".into(),
             (0, candidates) => format!("dialling {}", counted(candidates, "peer")),

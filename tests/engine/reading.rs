@@ -1,5 +1,6 @@
 //! Files of a torrent, read from seeds that are not ours, and from each other.
 
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
@@ -403,4 +404,34 @@ fn handles_are_shared_between_threads() {
     is_shared::<Torrent>();
     is_shared::<peerflix::torrent::FileReader>();
     is_shared::<Arc<dyn Contents>>();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_with_a_bound_fetches_what_it_reads_and_reads_on_when_the_bound_is_moved() {
+    const PIECES: usize = 40;
+    let world = World::new();
+    let film = Film::single("film.mkv", noise(23, PIECES * PIECE_LENGTH));
+    let peer = Scripted::start(&world, &film, Manner::Honest);
+    let options = Options { background: false, ..world.options("a", [peer.address]) };
+    let torrent = world.open(&film, options).await;
+    let reader = torrent.reader(0).expect("a file");
+    // A disk's random read: across the border of two pieces.
+    let from = 20 * PIECE_LENGTH - 1000;
+    reader.read_ahead_until(from as u64 + 2000);
+    let first = soon(reader.read_at(from as u64, 2000)).await.expect("bytes");
+    let second = soon(reader.read_at((from + first.len()) as u64, 2000 - first.len())).await.expect("bytes");
+    is_same(&[first, second].concat(), &film.bytes(0)[from..from + 2000]);
+    // One within what is there moves the head, and asks for nothing more.
+    soon(reader.read_at(from as u64 + 2000, 10)).await.expect("bytes");
+    let two: BTreeSet<_> = peer.asked().pieces.into_iter().collect();
+    assert_eq!(two, BTreeSet::from([19, 20]));
+    reader.read_ahead_until((25 * PIECE_LENGTH) as u64);
+    until(|| torrent.had(0) == Some(6 * PIECE_LENGTH as u64)).await;
+    // A read at the bound moves nothing but itself.
+    soon(reader.read_at((25 * PIECE_LENGTH) as u64, 10)).await.expect("bytes");
+    let some: BTreeSet<_> = peer.asked().pieces.into_iter().collect();
+    assert_eq!(some, (19..=25).collect());
+    reader.read_ahead_until(film.bytes(0).len() as u64);
+    until(|| torrent.had(0) == Some(21 * PIECE_LENGTH as u64)).await;
+    torrent.close().await;
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use peerflix::http::{Server, ServerConfig, serve};
+use peerflix::http::{Extension, Server, ServerConfig, serve, serve_extended};
 use peerflix::read::{Contents, File, Files, ReadAt, ReadError, Statistics};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -55,6 +55,8 @@ struct State {
     texts: Mutex<Vec<(usize, Vec<u8>)>>,
     /// All reads that were answered: file, offset, length.
     reads: Mutex<Vec<(usize, u64, usize)>>,
+    /// How far readers were told to read ahead.
+    limits: Mutex<Vec<u64>>,
 }
 
 impl Torrent {
@@ -72,6 +74,7 @@ impl Torrent {
             waiting: watch::Sender::new(0),
             texts: Mutex::default(),
             reads: Mutex::default(),
+            limits: Mutex::default(),
         }))
     }
 
@@ -129,6 +132,14 @@ impl Torrent {
         self.0.reads.lock().expect("no test panics with it").clone()
     }
 
+    pub fn limits(&self) -> Vec<u64> {
+        self.0.limits.lock().expect("no test panics with it").clone()
+    }
+
+    pub fn known(&self) -> Arc<Files> {
+        self.0.files.clone()
+    }
+
     pub async fn serve(&self) -> Server {
         self.serve_with(ServerConfig::default())
     }
@@ -139,6 +150,12 @@ impl Torrent {
         serve(Arc::new(self.clone()), ServerConfig { port, ..config }, listen)
             .expect("loopback has a free port")
     }
+}
+
+/// A server with nothing but this on it.
+pub fn serve_only(extension: impl Extension + 'static) -> Server {
+    let config = ServerConfig { port: 0, ..ServerConfig::default() };
+    serve_extended(None, Arc::new(extension), config, listen).expect("loopback has a free port")
 }
 
 pub fn listen(at: SocketAddr) -> io::Result<TcpListener> {
@@ -198,6 +215,10 @@ struct Reader {
 impl ReadAt for Reader {
     fn length(&self) -> u64 {
         self.length
+    }
+
+    fn read_ahead_until(&self, end: u64) {
+        self.torrent.0.limits.lock().expect("no test panics with it").push(end);
     }
 
     fn read_at(&self, offset: u64, most: usize) -> BoxFuture<'_, Result<Bytes, ReadError>> {
@@ -308,12 +329,36 @@ impl Client {
         body
     }
 
+    /// A body that comes in chunks.
+    pub async fn chunks(&mut self) -> String {
+        let mut body = Vec::new();
+        loop {
+            let mut size = Vec::new();
+            while !size.ends_with(b"\r\n") {
+                size.push(soon(self.stream.read_u8()).await.expect("the chunk has a size"));
+            }
+            let size = String::from_utf8_lossy(&size);
+            let size = u64::from_str_radix(size.trim_end(), 16).expect("a size is a number");
+            let chunk = self.body(size + 2).await;
+            body.extend_from_slice(&chunk[..size as usize]);
+            if size == 0 {
+                return String::from_utf8(body).expect("it is a text");
+            }
+        }
+    }
+
     /// Asks, and reads the whole answer.
     pub async fn fetch(&mut self, request: &str, fields: &[&str]) -> (Head, Vec<u8>) {
         self.ask(request, fields).await;
         let head = self.head().await;
         let has_body = !request.starts_with("HEAD") && !matches!(head.status, 204 | 304);
-        let body = if has_body { self.body(head.length()).await } else { Vec::new() };
+        let body = if has_body && head.field("transfer-encoding").is_some() {
+            self.chunks().await.into_bytes()
+        } else if has_body {
+            self.body(head.length()).await
+        } else {
+            Vec::new()
+        };
         (head, body)
     }
 

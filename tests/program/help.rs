@@ -35,6 +35,7 @@ fn the_help_of_each_command() {
     let mut all = String::new();
     for command in [
         &["list"][..],
+        &["mount"],
         &["demo"],
         &["doctor"],
         &["cache"],
@@ -104,6 +105,12 @@ fn every_usage_error() {
         &["list", "--seconds=3", "x"],
         &["doctor"],
         &["doctor", "x", "--seconds=0"],
+        &["mount"],
+        &["mount", "x", "--status"],
+        &["mount", "x", "--guard=/usr/bin/mc"],
+        &["mount", "x", "--read-timeout=soon"],
+        &["mount", "x", "--vlc"],
+        &["x", "--read-timeout=3"],
         &["demo", "film.torrent"],
         &["cache", "claer"],
         &["cache", "clear", "--older-than=yesterday"],

@@ -12,6 +12,7 @@ mod help;
 mod inputs;
 #[path = "../shared/librqbit_seed.rs"]
 mod librqbit_seed;
+mod mount;
 mod outlook;
 mod peer;
 mod pipes;

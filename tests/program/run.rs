@@ -173,6 +173,11 @@ impl Running {
         self.child.id()
     }
 
+    /// Whether it runs no more.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("a child of ours").is_some()
+    }
+
     pub fn interrupt(&self) {
         self.signal(rustix::process::Signal::INT);
     }

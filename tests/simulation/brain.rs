@@ -193,6 +193,7 @@ impl Brain for Baseline {
             Input::BackgroundWanted { span } => self.background.push(span),
             Input::BackgroundUnwanted { span } => self.background.retain(|other| *other != span),
             Input::PeerQueueLimit { .. }
+            | Input::ReaderBounded { .. }
             | Input::BlockCompared { .. }
             | Input::PieceVerified { .. }
             | Input::TimeoutReached => {}

@@ -174,7 +174,7 @@ impl Checked {
             Input::ReaderOpened { reader, span, .. } => {
                 self.readers.insert(*reader, *span);
             }
-            Input::ReaderMoved { .. } => {}
+            Input::ReaderMoved { .. } | Input::ReaderBounded { .. } => {}
             Input::ReaderClosed { reader } => {
                 self.readers.remove(reader);
             }

@@ -243,7 +243,7 @@ impl Viewer {
         state.ready = (at + ASK).min(state.span.end());
         state.ready_at = None;
         let span = state.span;
-        self.tell(now, Input::ReaderOpened { reader, span, head: at, rate: None });
+        self.tell(now, Input::ReaderOpened { reader, span, head: at, rate: None, until: None });
         self.pump(now, player);
     }
 

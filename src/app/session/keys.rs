@@ -15,7 +15,7 @@ impl Session {
                 self.torrents.iter().flatten().for_each(|torrent| torrent.set_paused(paused));
             }
             Key::OpenFolder => {
-                let folder = self
+                let on_disk = self
                     .latest
                     .file
                     .as_ref()
@@ -23,7 +23,8 @@ impl Session {
                     .and_then(|path| {
                         path.ancestors().skip(1).find(|folder| folder.is_dir()).map(PathBuf::from)
                     });
-                match folder {
+                let mounted = self.folder.as_ref().and_then(|folder| folder.at.clone());
+                match mounted.or(on_disk) {
                     Some(folder) => {
                         if let Err(error) = player::open_on_desktop(folder.into_os_string()).await {
                             self.say(&error.to_string());
@@ -46,8 +47,8 @@ impl Session {
     pub(super) fn current_url(&self) -> Option<String> {
         let url = self.url.as_deref()?;
         Some(match &self.latest.file {
-            Some(file) => url_of(url, file.index, file.name()),
-            None => url.to_owned(),
+            Some(file) if !self.is_folder => url_of(url, file.index, file.name()),
+            _ => url.to_owned(),
         })
     }
 
@@ -76,7 +77,7 @@ impl Session {
             .known()
             .is_none_or(|files| moment.file.as_ref().is_none_or(|file| file.index == files.chosen));
         Some(match &moment.file {
-            Some(file) if !is_plain => url_of(url, file.index, file.name()),
+            Some(file) if !is_plain && !self.is_folder => url_of(url, file.index, file.name()),
             _ => url.to_owned(),
         })
     }

@@ -108,7 +108,7 @@ impl Session {
     /// Tells of a torrent's files, unless that has been done; without numbers of other torrents before them.
     pub(in crate::app) fn tell_files_of(&mut self, torrent: usize, files: &Files) {
         if self.told.insert(torrent) {
-            self.teller.tell(&files_event(torrent, 0, files, self.url.as_deref()));
+            self.teller.tell(&files_event(torrent, 0, files, self.url_of_files()));
         }
     }
 
@@ -119,7 +119,7 @@ impl Session {
             }
             let Some((first, known)) = self.lineup.files_of(torrent) else { continue };
             self.told.insert(torrent);
-            self.teller.tell(&files_event(torrent, first, &known, self.url.as_deref()));
+            self.teller.tell(&files_event(torrent, first, &known, self.url_of_files()));
         }
     }
 

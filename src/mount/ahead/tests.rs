@@ -227,7 +227,8 @@ proptest! {
         seeds in proptest::collection::vec(any::<u32>(), 64),
     ) {
         // Each read at most seven places from its turn, as with windows that follow each other.
-        let mut turns: Vec<(u64, u64)> = (0..64).map(|place| (place * 4 + u64::from(seeds[place as usize] % 29), place)).collect();
+        let turn = |(place, seed): (u64, &u32)| (place * 4 + u64::from(seed % 29), place);
+        let mut turns: Vec<(u64, u64)> = (0..).zip(&seeds).map(turn).collect();
         turns.sort_unstable();
         let mut ahead = Ahead::new(FILM);
         let all = until(&mut ahead, turns.iter().map(|(_, place)| (MIB + place * 128 * KIB, 128 * KIB)));

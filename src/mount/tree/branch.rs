@@ -1,5 +1,5 @@
-//! What is shown of one torrent. An inode says by itself where its node is: in its upper half the torrent, in the lower what
-//! in the torrent, so that nothing is looked up and the same files have the same inodes in every run.
+//! What is shown of one torrent. An inode says by itself where its node is: in its upper half the torrent, in the
+//! lower what in the torrent, so that nothing is looked up and the same files have the same inodes in every run.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -8,7 +8,8 @@ use super::names::{Names, safe};
 use super::{Kind, Node, ROOT, Shown, WAITING};
 use crate::read::Files;
 
-/// Of the lower half: the torrent's folder is 0, file `index` is `index + 1`, its other folders count from here, ...
+/// Of the lower half: the torrent's folder is 0, file `index` is `index + 1`, its other folders count from here,
+/// ...
 const FOLDERS: u64 = 1 << 31;
 /// ... and this is the note.
 const NOTE: u64 = LOWER;

@@ -1,6 +1,6 @@
-//! Names from strangers, made into names of files in a folder: safe, always the same way, and no two alike. (Other than on a
-//! disk, the case of letters tells names apart, and nothing is reserved for Windows: a torrent's own names were made so
-//! before they come here.)
+//! Names from strangers, made into names of files in a folder: safe, always the same way, and no two alike. (Other
+//! than on a disk, the case of letters tells names apart, and nothing is reserved for Windows: a torrent's own
+//! names were made so before they come here.)
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -12,8 +12,8 @@ const LONGEST_ENDING: usize = 16;
 /// The longest mark there is: ` (4294967295)`.
 const LONGEST_MARK: usize = 13;
 
-/// `name` as one part of a path that can be shown: without separators, control characters and those that make `gpj.exe` look
-/// like `exe.jpg`, not `.` or `..`, 1 to 255 bytes, its ending kept. A safe one stays as it is.
+/// `name` as one part of a path that can be shown: without separators, control characters and those that make
+/// `gpj.exe` look like `exe.jpg`, not `.` or `..`, 1 to 255 bytes, its ending kept. A safe one stays as it is.
 pub(super) fn safe(name: &str) -> Cow<'_, str> {
     let mut safe = Cow::Borrowed(name);
     if name.contains(is_unsafe) {
@@ -46,8 +46,8 @@ fn split(name: &str, room: usize) -> (&str, &str) {
 #[derive(Default)]
 pub(super) struct Names<'a> {
     taken: HashSet<(usize, Cow<'a, str>)>,
-    /// The number to try next for what is before and after the mark: so that a thousand files of one name take a thousand
-    /// steps, and not half a million.
+    /// The number to try next for what is before and after the mark: so that a thousand files of one name take a
+    /// thousand steps, and not half a million.
     next: HashMap<(usize, String, String), u32>,
 }
 
@@ -57,8 +57,8 @@ impl<'a> Names<'a> {
         self.taken.insert((folder, name.into()));
     }
 
-    /// A name for each of the files, each with its folder: its own made safe, for the first that has it; for others the
-    /// same with the first number that is free, in their order.
+    /// A name for each of the files, each with its folder: its own made safe, for the first that has it; for
+    /// others the same with the first number that is free, in their order.
     pub(super) fn place(&mut self, files: impl Iterator<Item = (usize, &'a str)>) -> Vec<String> {
         let mut late = Vec::new();
         let mut names: Vec<String> = Vec::new();

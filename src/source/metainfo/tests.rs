@@ -216,6 +216,21 @@ fn trackers_come_in_their_tiers() {
     assert_eq!(trackers("8:announcei5e"), Vec::<Vec<String>>::new());
 }
 
+#[test]
+fn a_torrent_says_when_it_was_made_and_nonsense_is_no_date() {
+    let info = single("0", "1", 0);
+    let date = |date: &str| {
+        let torrent = [b"d13:creation date", date.as_bytes(), b"4:info", &info, b"e"].concat();
+        let made = parse_torrent(&torrent).expect("a torrent").metainfo.created_at;
+        made.and_then(|at| at.duration_since(std::time::SystemTime::UNIX_EPOCH).ok())
+            .map(|since| since.as_secs())
+    };
+    assert_eq!(date("i1400000000e"), Some(1_400_000_000));
+    for nonsense in ["i0e", "i-5e", "i9223372036854775807e", "2:no"] {
+        assert_eq!(date(nonsense), None, "{nonsense}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 

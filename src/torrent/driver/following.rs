@@ -100,15 +100,22 @@ impl Driver {
             }
             for reader in now_open {
                 if self.readers.iter().all(|known| known.reader.id != reader.id) {
-                    let told = reader.head.load();
+                    let (told, until) = (reader.head.load(), reader.head.until());
                     let (id, span) = (reader.id, reader.span);
-                    self.readers.push(Followed { reader, told });
-                    self.tell(Input::ReaderOpened { reader: id, span, head: told.0, rate: None });
+                    self.readers.push(Followed { reader, told, until });
+                    self.tell(Input::ReaderOpened { reader: id, span, head: told.0, rate: None, until });
                     self.tell(Input::ReaderMoved { reader: id, head: told.0, waiting: told.1 });
                 }
             }
         }
         for at in 0..self.readers.len() {
+            let Some(followed) = self.readers.get_mut(at) else { return };
+            let until = followed.reader.head.until();
+            if until != followed.until {
+                followed.until = until;
+                let reader = followed.reader.id;
+                self.tell(Input::ReaderBounded { reader, until });
+            }
             let Some(followed) = self.readers.get_mut(at) else { return };
             let head = followed.reader.head.load();
             if head != followed.told {

@@ -6,7 +6,7 @@ use ratatui::backend::TestBackend;
 
 use super::*;
 use crate::read::{Cell, FileReport, ReaderReport, Statistics};
-use crate::tui::{FileView, PeerView, Playing};
+use crate::tui::{FileView, MountView, PeerView, Playing, ReadView, TorrentView};
 
 /// What a terminal of that size shows; each line ends where its text does.
 fn drawn(scene: &Scene, columns: u16, rows: u16) -> String {
@@ -112,8 +112,26 @@ fn streaming() -> View {
         waiting: None,
         forecast: Some("needs 4.2 Mbit/s, has 20: no stall expected".into()),
         paused: false,
+        mount: None,
         sources: vec!["DHT: 41 found, 120 nodes known".into(), "tracker udp://a: 12 peers".into()],
     }
+}
+
+fn mounted() -> View {
+    let film = TorrentView {
+        name: "Sintel (2010)".into(),
+        had: 490_000_000,
+        length: Some(1_300_000_000),
+        peers: 12,
+        rate: 2_530_000,
+        read: vec![
+            ReadView { path: "Sintel (2010)/Sintel.mkv".into(), percent: 40.7, readers: 2, waiting: 1 },
+            ReadView { path: "Sintel (2010)/Sintel.srt".into(), percent: 100.0, readers: 1, waiting: 0 },
+        ],
+    };
+    let magnet = TorrentView { name: "a magnet".into(), peers: 1, ..TorrentView::default() };
+    let mount = MountView { at: Some("/home/me/peerflix".into()), torrents: vec![film, magnet] };
+    View { url: None, player: None, forecast: None, mount: Some(mount), ..streaming() }
 }
 
 fn waiting() -> View {
@@ -212,6 +230,17 @@ fn a_torrent_that_nobody_tells_about_yet() {
 }
 
 #[test]
+fn a_folder_of_torrents() {
+    let stage = Stagehand::new();
+    for (columns, rows) in [(60, 12), (80, 24), (100, 30)] {
+        assert_picture!(format!("mount_{columns}x{rows}"), stage.drawn(&mounted(), columns, rows));
+    }
+    let (stage, mount) = (Stagehand { messages: vec![], ..Stagehand::new() }, mounted().mount);
+    let idle = View { stage: Stage::Idle, file: None, playing: Playing::default(), mount, ..mounted() };
+    assert_picture!("mount_idle_80x14", stage.drawn(&idle, 80, 14));
+}
+
+#[test]
 fn a_film_that_is_paused() {
     let stage = Stagehand::new();
     let view = View { paused: true, ..waiting() };
@@ -274,7 +303,7 @@ fn names_that_are_wide_long_or_hostile() {
 #[test]
 fn no_size_is_too_small_or_too_large() {
     let stage = Stagehand::new();
-    for view in [streaming(), waiting(), resolving(), View::default()] {
+    for view in [streaming(), waiting(), resolving(), mounted(), View::default()] {
         for shows_help in [false, true] {
             let scene = Scene { shows_help, ..stage.scene(&view) };
             for columns in (0..70).chain([127, 300]) {
