@@ -39,7 +39,7 @@ pub fn prepare(at: &Path) -> Result<Place, MountError> {
     let mut made = Vec::new();
     let at = whole(at).map_err(failed)?;
     for _ in 0..DEAD {
-        match fs::symlink_metadata(&at) {
+        match look(&at) {
             Err(error) if is_dead(&error) => {
                 let is_ours = mounted_at(&at).is_none_or(|line| line.source == SOURCE);
                 if !is_ours || !unmount(&at) {
@@ -69,6 +69,16 @@ pub fn prepare(at: &Path) -> Result<Place, MountError> {
             Err(failed(error))
         }
     }
+}
+
+/// Whether there is something at `at`, and somebody behind it if it is a mount of ours.
+fn look(at: &Path) -> io::Result<()> {
+    fs::symlink_metadata(at)?;
+    // The kernel remembers what it was told of a folder, and answers that for a program that has died. This it does not know.
+    if mounted_at(at).is_some_and(|line| line.source == SOURCE) {
+        rustix::fs::statvfs(at)?;
+    }
+    Ok(())
 }
 
 impl Place {

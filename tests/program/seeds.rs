@@ -46,6 +46,7 @@ impl Torrent {
         Torrent::made(files, folder, &whole)
     }
 
+    /// (librqbit makes a piece too many of what is as long as so many whole pieces: no test has such a length.)
     fn made(files: TempDir, folder: PathBuf, whole: &Path) -> Torrent {
         let runtime = runtime();
         let options = CreateTorrentOptions { piece_length: Some(64 * 1024), ..Default::default() };

@@ -23,8 +23,9 @@ use crate::lock::lock;
 use crate::mount::guard::{Guard, Verdict};
 use crate::mount::reading::ReadFailure;
 use crate::mount::shelf::Shelf;
+use crate::mount::status;
 use crate::mount::tree::{Kind, Node, ROOT, STATUS, STATUS_INODE, Tree};
-use crate::mount::{caller, status};
+use crate::read::Contents;
 
 /// No inode is ever used again for anything else.
 const GENERATION: Generation = Generation(0);
@@ -111,15 +112,22 @@ impl Service {
         });
     }
 
-    /// Whether this thread may have these bytes fetched. What is there already anybody may have.
+    /// Whether this thread may have these bytes fetched. What is there already anybody may have; but nothing is read ahead of it
+    /// for a scanner.
     fn verdict(&self, file: &FileHandle, range: &Range<u64>, thread: u32) -> Verdict {
         let range = range.start..range.end.min(file.length);
-        let is_there = |contents: Arc<dyn crate::read::Contents>| contents.has(file.index, range.clone());
-        if range.is_empty() || self.shelf.contents(file.torrent).is_some_and(is_there) {
+        let Some(program) = file.program_of(thread).filter(|_| !range.is_empty()) else {
+            return Verdict::Free;
+        };
+        let mut guard = lock(&self.guard);
+        if !guard.is_scanner(&program) {
             return Verdict::Free;
         }
-        let Some(program) = caller::program_of(thread) else { return Verdict::Free };
-        lock(&self.guard).admit(self.began_at.elapsed(), &program, file.length, range)
+        let is_there = |contents: Arc<dyn Contents>| contents.has(file.index, range.clone());
+        if self.shelf.contents(file.torrent).is_some_and(is_there) {
+            return Verdict::Allowed;
+        }
+        guard.admit(self.began_at.elapsed(), &program, file.length, range)
     }
 
     /// What is in a folder from `offset` on, until `add` says that it is enough: the next entry's offset, the node, its name.
@@ -200,9 +208,9 @@ impl Filesystem for Service {
         match name.to_str().and_then(|name| tree.child(parent.0, name)) {
             Some(node) => {
                 let (attributes, valid) = self.attributes.of(&tree, node);
-                // Its name is valid for longer than it may be there: whoever asks for more than the name learns that it is
-                // gone, and the kernel looks again. Only a name that the kernel holds can it tell others of, when it goes.
-                reply.entry_with_ttls(&valid, &FOREVER, &attributes, GENERATION);
+                let is_note = matches!(node.kind, Kind::Waiting { .. });
+                let named = if is_note { Duration::ZERO } else { FOREVER };
+                reply.entry_with_ttls(&valid, &named, &attributes, GENERATION);
             }
             // Something by that name may come.
             None if note_in(&tree, parent.0).is_some() => reply.error(Errno::ENOENT),

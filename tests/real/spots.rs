@@ -11,7 +11,7 @@ const MIB: usize = 1024 * 1024;
 
 #[test]
 fn sixteen_readers_at_random_places_at_once() {
-    let film = noise(16, 48 * MIB);
+    let film = noise(16, 48 * MIB + 1000);
     let torrent = Torrent::of_file("film.bin", &film);
     let seeds = Seeds::of(&torrent, 3);
     let mounted = Mounted::of(&[&torrent], &seeds.flags());
@@ -53,7 +53,7 @@ print("all as it should be")
 
 #[test]
 fn a_large_file_is_mapped() {
-    let film = noise(17, 24 * MIB);
+    let film = noise(17, 24 * MIB + 1000);
     let torrent = Torrent::of_file("film.bin", &film);
     let seeds = Seeds::of(&torrent, 2);
     let mounted = Mounted::of(&[&torrent], &seeds.flags());
@@ -70,14 +70,16 @@ fn a_program_is_run_from_the_mount() {
     let torrent = Torrent::of_file("peerflix", &bytes);
     let seeds = Seeds::of(&torrent, 2);
     let mounted = Mounted::of(&[&torrent], &seeds.flags());
-    let said = mounted.runs("libc-bin", &["./peerflix", "--version"]);
+    let program = mounted.path("peerflix");
+    let said = mounted.runs("libc-bin", &[program.to_str().expect("a plain name"), "--version"]);
     assert!(said.starts_with("peerflix "), "{said}");
     mounted.ends_well();
 }
 
+/// Past the kernel's cache, so that every read is answered by peerflix.
 #[test]
 fn fio_reads_at_random_for_a_minute() {
-    let torrent = Torrent::of_file("film.bin", &noise(18, 96 * MIB));
+    let torrent = Torrent::of_file("film.bin", &noise(18, 96 * MIB + 1000));
     let seeds = Seeds::of(&torrent, 3);
     let mounted = Mounted::of(&[&torrent], &seeds.flags());
     let words = [
@@ -90,7 +92,7 @@ fn fio_reads_at_random_for_a_minute() {
         "--bs=4k-128k",
         "--numjobs=4",
         "--norandommap",
-        "--invalidate=1",
+        "--direct=1",
         "--time_based",
         "--runtime=60",
         "--group_reporting",

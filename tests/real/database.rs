@@ -28,15 +28,16 @@ fn sqlite_answers_from_a_database_of_which_little_is_there() {
     let made = folder.path().join("films.db");
     let made = made.to_str().expect("a plain name");
     sqlite(made, MADE);
-    let torrent = Torrent::of_file("films.db", &std::fs::read(made).expect("made before"));
+    let database = std::fs::read(made).expect("made before");
+    let torrent = Torrent::of_folder("Data", &[("films.db", &database), ("read me.txt", b"hello\n")]);
     let seeds = Seeds::of(&torrent, 2);
     let mounted = Mounted::of(&[&torrent], &seeds.flags());
-    let shown = mounted.path("films.db");
+    let shown = mounted.path("Data/films.db");
     let shown = shown.to_str().expect("a plain name");
 
     let one = "select number, length(story) from film where title = 'film 4711'";
     assert_eq!(sqlite(shown, one), sqlite(made, one));
-    let percent: f64 = mounted.told("films.db", "percent").parse().expect("a number");
+    let percent: f64 = mounted.told("Data/films.db", "percent").parse().expect("a number");
     assert!(percent < 50.0, "{percent} % of the database for one row by its index");
 
     let all = "select count(*), sum(number), sum(length(story)) from film; pragma integrity_check";

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use crate::mounted::Mounted;
 use crate::noise::{Numbers, noise};
 use crate::peer::{handshake, message, send};
+use crate::run::until;
 use crate::seeds::{Seeds, Torrent};
 
 #[test]
@@ -126,7 +127,8 @@ fn sixty_four_gigabytes_of_which_little_is_fetched() {
         file.read_exact_at(&mut read, offset).expect("reads");
         assert!(read.iter().zip(offset..).all(|(byte, at)| *byte == huge.byte_at(at)), "at {offset}");
     }
-    let there = mounted.bytes_there("huge.bin");
+    // The kernel may believe for a moment what it was told before.
+    let there = until(|| Some(mounted.bytes_there("huge.bin")).filter(|there| *there >= 25 * PIECE as u64));
     println!("{:.1} MB there after 25 reads of a file of {:.1} GB", there as f64 / 1e6, length as f64 / 1e9);
     assert!(there < 100 * PIECE as u64, "{there} bytes for 25 reads");
     mounted.ends_well();

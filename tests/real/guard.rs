@@ -21,7 +21,7 @@ fn read_by(name: &str, path: &Path) -> Output {
 
 #[test]
 fn a_thumbnailer_gets_a_little_and_a_player_everything() {
-    let film = noise(41, 100 * MIB);
+    let film = noise(41, 100 * MIB + 1000);
     let torrent = Torrent::of_file("film.bin", &film);
     let seeds = Seeds::of(&torrent, 2);
     let mounted = Mounted::of(&[&torrent], &seeds.flags());
@@ -29,7 +29,7 @@ fn a_thumbnailer_gets_a_little_and_a_player_everything() {
     assert!(!out.status.success() && says_input_output_error(&out), "{} bytes", out.stdout.len());
     assert!(film.starts_with(&out.stdout));
     let there = mounted.bytes_there("film.bin");
-    assert!(there < 80 * MIB as u64, "{there} bytes for a thumbnail");
+    assert!(there <= 2 * MIB as u64, "{there} bytes for a thumbnail");
     let out = read_by("player", &mounted.path("film.bin"));
     assert!(out.stdout == film, "{} bytes", out.stdout.len());
     // What is there is anybody's.
@@ -40,7 +40,7 @@ fn a_thumbnailer_gets_a_little_and_a_player_everything() {
 
 #[test]
 fn whom_to_guard_against_can_be_said() {
-    let film = noise(42, 70 * MIB);
+    let film = noise(42, 70 * MIB + 1000);
     let torrent = Torrent::of_file("film.bin", &film);
     let seeds = Seeds::of(&torrent, 2);
     let flags = [seeds.flags(), vec!["--guard=my-indexer".into(), "--guard=-tumblerd".into()]].concat();
@@ -54,7 +54,7 @@ fn whom_to_guard_against_can_be_said() {
 
 #[test]
 fn without_a_guard_everybody_gets_everything() {
-    let film = noise(43, 70 * MIB);
+    let film = noise(43, 70 * MIB + 1000);
     let torrent = Torrent::of_file("film.bin", &film);
     let seeds = Seeds::of(&torrent, 2);
     let flags = [seeds.flags(), vec!["--no-guard".into()]].concat();

@@ -59,14 +59,14 @@ fn image() -> (Vec<u8>, String) {
 #[test]
 fn a_virtual_machine_boots_from_an_image_that_is_not_there_yet() {
     let (image, hash) = image();
-    let torrent = Torrent::of_file("boots.iso", &image);
+    let torrent = Torrent::of_folder("System", &[("boots.iso", &image), ("read me.txt", b"hello\n")]);
     drop(image);
     let seeds = Seeds::of(&torrent, 3);
     let mounted = Mounted::of(&[&torrent], &seeds.flags());
     let mut machine = program("qemu-system-x86_64", "qemu-system-x86")
         .args(["-nodefaults", "-no-user-config", "-machine", "pc,accel=tcg", "-m", "256", "-display", "none"])
         .args(["-vga", "none", "-monitor", "none", "-serial", "stdio", "-no-reboot", "-boot", "d", "-cdrom"])
-        .arg(mounted.path("boots.iso"))
+        .arg(mounted.path("System/boots.iso"))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -97,8 +97,9 @@ fn a_virtual_machine_boots_from_an_image_that_is_not_there_yet() {
     let _ = machine.wait();
     assert!(said.contains("the image has booted"), "{said}");
     assert!(said.contains(&hash), "another hash than {hash}: {said}");
-    let length = std::fs::metadata(mounted.path("boots.iso")).expect("it is there").len();
-    let (there, percent) = (mounted.bytes_there("boots.iso"), mounted.told("boots.iso", "percent"));
+    let length = std::fs::metadata(mounted.path("System/boots.iso")).expect("it is there").len();
+    let (there, percent) =
+        (mounted.bytes_there("System/boots.iso"), mounted.told("System/boots.iso", "percent"));
     println!(
         "booted from {:.1} MB of an image of {:.1} MB ({percent} %)",
         there as f64 / 1e6,
