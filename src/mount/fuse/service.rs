@@ -80,15 +80,12 @@ impl Service {
         thread: u32,
         reply: ReplyData,
     ) {
-        if file.has_just_failed(thread, range.start) {
-            return reply.error(Errno::EIO);
-        }
         let only = match self.verdict(&file, &range, thread) {
             Verdict::Free => false,
             Verdict::Allowed => true,
             Verdict::Refused => return reply.error(Errno::EIO),
         };
-        let shelf = self.shelf.clone();
+        let (shelf, waited, start) = (self.shelf.clone(), Arc::clone(&file), range.start);
         let mut read = Box::pin(async move {
             let read = file.read(&shelf, &range, only).await;
             if read == Err(ReadFailure::NoPeersInTime) {
@@ -101,6 +98,9 @@ impl Service {
         let tried = Pin::as_mut(&mut read).poll(&mut Context::from_waker(Waker::noop()));
         if let Poll::Ready(read) = tried {
             return answer(read, reply);
+        }
+        if waited.has_just_failed(thread, start) {
+            return reply.error(Errno::EIO);
         }
         let Some(mut turn) = self.open.wait(number, thread) else { return reply.error(Errno::EIO) };
         self.runtime.spawn(async move {
@@ -123,11 +123,12 @@ impl Service {
         if !guard.is_scanner(&program) {
             return Verdict::Free;
         }
-        let is_there = |contents: Arc<dyn Contents>| contents.has(file.index, range.clone());
-        if self.shelf.contents(file.torrent).is_some_and(is_there) {
+        let cost = |contents: Arc<dyn Contents>| contents.to_fetch(file.index, range.clone());
+        let cost = self.shelf.contents(file.torrent).map_or(range.end.saturating_sub(range.start), cost);
+        if cost == 0 {
             return Verdict::Allowed;
         }
-        guard.admit(self.began_at.elapsed(), &program, file.length, range)
+        guard.admit(self.began_at.elapsed(), &program, file.length, range, cost)
     }
 
     /// What is in a folder from `offset` on, until `add` says that it is enough: the next entry's offset, the node, its name.
