@@ -168,15 +168,8 @@ fn tell(session: &mut Session, flags: &Mount, ways: &Ways) {
         return;
     }
     // The first line of standard output is where it is, for people and for scripts.
-    let told = |what: &str, place: &str| match flags.quiet {
-        true => format!("{what} {place}"),
-        false => place.to_owned(),
-    };
-    if let Some(at) = &at {
-        session.screen.answer(&told("mounted at", at));
-    }
-    if let Some(url) = &url {
-        session.screen.answer(&told("served over WebDAV at", url));
+    for place in at.iter().chain(&url) {
+        session.screen.answer(place);
     }
     if flags.quiet {
         return;

@@ -478,8 +478,12 @@ impl Session {
 
     /// Ends the player, tells peers, saves what is to be saved, gives the terminal back.
     pub(super) async fn close(mut self) -> Teller {
-        if let (true, Some(summary)) = (self.is_live(), view::summary(&self.latest, self.observer.elapsed()))
-        {
+        let elapsed = self.observer.elapsed();
+        let summary = match self.is_folder {
+            true => Some(view::summary_of_folder(&self.lineup.statistics(), elapsed)),
+            false => view::summary(&self.latest, elapsed),
+        };
+        if let Some(summary) = summary.filter(|_| self.is_live()) {
             self.screen.say(&summary);
         }
         self.screen.close();

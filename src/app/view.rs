@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::moment::Moment;
 use crate::mount::status::{FileStatus, State, Status};
+use crate::read::Statistics;
 use crate::swarm::PeerReport;
 use crate::tui::{FileView, MountView, PeerView, ReadView, Stage, TorrentView, View};
 use crate::units::ByteSize;
@@ -105,6 +106,11 @@ pub(super) fn summary(moment: &Moment, elapsed: Duration) -> Option<String> {
         ByteSize(numbers.uploaded),
         told(elapsed),
     ))
+}
+
+/// The same of a folder: nobody watches it, and it is about no single file.
+pub(super) fn summary_of_folder(numbers: &Statistics, elapsed: Duration) -> String {
+    format!("{} down, {} up in {}", ByteSize(numbers.downloaded), ByteSize(numbers.uploaded), told(elapsed))
 }
 
 fn told(time: Duration) -> String {

@@ -69,10 +69,12 @@ impl Dav {
         match &place.node.kind {
             Kind::Folder { .. } => {
                 let title = place.path().to_owned();
-                let entries = self.entries(place.tree.clone(), place.node.inode, place.href(&self.prefix));
-                let has_parent = place.node.parent != place.node.inode;
+                let href = place.href(&self.prefix);
+                let up = href.trim_end_matches('/').rsplit_once('/').map(|(parent, _)| format!("{parent}/"));
+                let up = up.filter(|_| place.node.parent != place.node.inode);
+                let entries = self.entries(place.tree.clone(), place.node.inode, href);
                 let pieces = pieces::gather(
-                    listing::head(&title, has_parent),
+                    listing::head(&title, up.as_deref()),
                     entries.map(|entry| listing::line(&entry)),
                     listing::TAIL,
                 );

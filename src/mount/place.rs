@@ -120,16 +120,35 @@ pub fn unmount(at: &Path) -> bool {
         }
     }
     // Who is not root has a program for it, which asks nothing if the mount is theirs.
-    let programs: &[(&str, &[&str])] = if cfg!(target_os = "linux") {
-        &[("fusermount3", &["-u", "-z", "-q", "--"]), ("fusermount", &["-u", "-z", "-q", "--"])]
-    } else {
-        &[("umount", &["-f"])]
-    };
-    programs.iter().any(|(program, options)| {
+    let options: &[&str] = if cfg!(target_os = "linux") { &["-u", "-z", "-q", "--"] } else { &["-f"] };
+    HELPERS.iter().any(|program| {
         let mut command = Command::new(program);
-        command.args(*options).arg(at).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.args(options).arg(at).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         command.status().is_ok_and(|status| status.success())
     })
+}
+
+/// What mounts and unmounts for those who are not root, found even by those whose PATH names next to nothing.
+const HELPERS: &[&str] = if cfg!(target_os = "linux") {
+    &[
+        "fusermount3",
+        "/bin/fusermount3",
+        "/sbin/fusermount3",
+        "fusermount",
+        "/bin/fusermount",
+        "/sbin/fusermount",
+    ]
+} else {
+    &["umount", "/sbin/umount"]
+};
+
+/// Whether this user can mount: as root, or with a helper.
+pub(super) fn has_helper() -> bool {
+    let runs = |program: &&str| {
+        let mut command = Command::new(program);
+        command.arg("-V").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
+    };
+    rustix::process::geteuid().is_root() || HELPERS.iter().any(|program| runs(program))
 }
 
 /// What is mounted at this path without links: the topmost. `None` as well where nobody can tell.

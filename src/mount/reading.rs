@@ -10,6 +10,9 @@ use super::ahead::{Ahead, STREAMS};
 use crate::lock::lock;
 use crate::read::{Contents, ReadAt, ReadError};
 
+/// So many time-outs a read waits while bytes come, its own not among them.
+const LONGER: u32 = 10;
+
 /// One open file of a torrent. Shared by all that read through the same handle, at once if they like.
 pub struct OpenFile {
     contents: Arc<dyn Contents>,
@@ -124,7 +127,7 @@ impl OpenFile {
     async fn part(&self, reader: &dyn ReadAt, offset: u64, size: usize) -> Result<Bytes, ReadFailure> {
         let read = reader.read_at(offset, size);
         let read = match self.timeout {
-            Some(most) => tokio::time::timeout(most, read).await.map_err(|_| ReadFailure::NoPeersInTime)?,
+            Some(most) => in_time(&*self.contents, most, read).await.ok_or(ReadFailure::NoPeersInTime)?,
             None => read.await,
         };
         read.map(|mut bytes| bytes.split_to(bytes.len().min(size))).map_err(|error| match error {
@@ -133,6 +136,25 @@ impl OpenFile {
             ReadError::NotOpened(why) | ReadError::Disk(why) => ReadFailure::Disk(why),
         })
     }
+}
+
+/// What comes of a read within the time-out; `None` if nothing does. What has one hash comes whole, and that may take longer than
+/// the time-out on a slow line: so as long as bytes come for the torrent it waits, but not for more than ten times as long.
+pub(super) async fn in_time<T>(
+    contents: &dyn Contents,
+    most: Duration,
+    read: impl Future<Output = T>,
+) -> Option<T> {
+    tokio::pin!(read);
+    for _ in 0..LONGER {
+        if let Ok(done) = tokio::time::timeout(most, &mut read).await {
+            return Some(done);
+        }
+        if contents.statistics().download_rate == 0 {
+            return None;
+        }
+    }
+    None
 }
 
 #[cfg(test)]

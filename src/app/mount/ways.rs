@@ -71,8 +71,11 @@ impl Ways {
                 _ => Exit::Failure,
             };
             let hint = match &error {
-                MountError::InUse { .. } => "; or mount this somewhere else, with --at DIR",
-                _ => "",
+                MountError::InUse { at } => {
+                    let unmounting = unmounting(at);
+                    format!(": end that first ({unmounting}), or mount this somewhere else, with --at DIR")
+                }
+                _ => String::new(),
             };
             Failure { exit, error: anyhow::anyhow!("{error}{hint}") }
         })?;

@@ -6,10 +6,11 @@ use crate::units::ByteSize;
 
 pub const TAIL: &str = "</ul>\n</html>\n";
 
-/// Of the folder of that name.
-pub fn head(title: &str, has_parent: bool) -> String {
+/// Of the folder of that name; `parent` is the address of the one that it is in.
+pub fn head(title: &str, parent: Option<&str>) -> String {
     let title = escaped(title);
-    let parent = if has_parent { "<li><a href=\"..\">..</a></li>\n" } else { "" };
+    let parent = parent.map(|href| format!("<li><a href=\"{}\">..</a></li>\n", escaped(href)));
+    let parent = parent.unwrap_or_default();
     format!(
         "<!DOCTYPE html>\n<html>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width\">\n\
          <title>{title}</title>\n\

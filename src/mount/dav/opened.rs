@@ -7,8 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use tokio::time::timeout;
 
+use crate::mount::reading::in_time;
 use crate::read::{Contents, ReadAt, ReadError};
 
 /// Opens readers that do not wait for ever. Cheap to clone.
@@ -33,7 +33,7 @@ impl Opened {
         let reader = contents.open(index)?;
         reader.read_ahead_until(range.end);
         Some(match self.read_timeout {
-            Some(read_timeout) => Box::new(Patient { reader, read_timeout }),
+            Some(read_timeout) => Box::new(Patient { contents: Arc::clone(contents), reader, read_timeout }),
             None => reader,
         })
     }
@@ -41,6 +41,7 @@ impl Opened {
 
 /// A reader that gives up when nothing comes for so long.
 struct Patient {
+    contents: Arc<dyn Contents>,
     reader: Box<dyn ReadAt>,
     read_timeout: Duration,
 }
@@ -51,7 +52,7 @@ impl ReadAt for Patient {
     }
 
     fn read_at(&self, offset: u64, most: usize) -> BoxFuture<'_, Result<Bytes, ReadError>> {
-        let read = timeout(self.read_timeout, self.reader.read_at(offset, most));
+        let read = in_time(&*self.contents, self.read_timeout, self.reader.read_at(offset, most));
         async { read.await.unwrap_or(Err(ReadError::NotInTime)) }.boxed()
     }
 
