@@ -53,11 +53,11 @@ pub trait Contents: Send + Sync {
         None
     }
 
-    /// Whether all these bytes of file `index` are there, so that reading them asks nothing of the swarm. As far as anybody can
-    /// tell: `false` may be wrong.
-    fn has(&self, index: usize, range: Range<u64>) -> bool {
-        let _ = (index, range);
-        false
+    /// How many bytes the swarm has to bring before these of file `index` can be read: more than are missing, since what has one
+    /// hash comes whole. 0: they are there. If nobody can tell: as many as they are.
+    fn to_fetch(&self, index: usize, range: Range<u64>) -> u64 {
+        let _ = index;
+        range.end.saturating_sub(range.start)
     }
 }
 

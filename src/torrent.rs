@@ -356,11 +356,13 @@ impl Contents for Torrent {
         Some(opened.door.had_of(span.offset..span.end()))
     }
 
-    fn has(&self, index: usize, range: Range<u64>) -> bool {
-        let Some(opened) = self.shared.session.opened.get() else { return false };
-        let Some(span) = opened.spans.get(index) else { return false };
+    fn to_fetch(&self, index: usize, range: Range<u64>) -> u64 {
+        let Some(opened) = self.shared.session.opened.get() else {
+            return range.end.saturating_sub(range.start);
+        };
+        let Some(span) = opened.spans.get(index) else { return 0 };
         let at = |offset: u64| span.offset.saturating_add(offset).min(span.end());
-        opened.door.end_of_had(at(range.start), at(range.end)) == at(range.end)
+        opened.door.to_fetch(at(range.start)..at(range.end))
     }
 }
 

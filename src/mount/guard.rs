@@ -75,10 +75,17 @@ impl Guard {
     }
 
     /// A program wants to read `range` of a file of `length` bytes, which is not there. A scanner gets no more
-    /// than what lies in the first or last MiB of the file, and 64 MiB an hour in all, refilled steadily; what it
-    /// is given is counted. `now` is the time since any fixed moment. What is not asked for is not counted:
-    /// nothing is to be read ahead for a scanner.
-    pub fn admit(&mut self, now: Duration, program: &str, length: u64, range: Range<u64>) -> Verdict {
+    /// than what lies in the first or last MiB of the file, and 64 MiB an hour in all, refilled steadily; counted
+    /// is `cost`, what the swarm has to bring for it. `now` is the time since any fixed moment. What is not asked
+    /// for is not counted: nothing is to be read ahead for a scanner.
+    pub fn admit(
+        &mut self,
+        now: Duration,
+        program: &str,
+        length: u64,
+        range: Range<u64>,
+        cost: u64,
+    ) -> Verdict {
         let Some(rule) = self.rule_of(program) else { return Verdict::Free };
         let end = range.end.min(length);
         let tail = length.saturating_sub(EDGE) / ALIGNMENT * ALIGNMENT;
@@ -86,7 +93,7 @@ impl Guard {
             return Verdict::Refused;
         }
         let budget = self.budgets.entry(rule).or_insert(Budget { left: BUDGET as f64, at: now });
-        if budget.take(now, end.saturating_sub(range.start)) { Verdict::Allowed } else { Verdict::Refused }
+        if budget.take(now, cost) { Verdict::Allowed } else { Verdict::Refused }
     }
 
     /// The rule that makes it a scanner.

@@ -14,6 +14,8 @@ pub struct Shelf(Arc<Inner>);
 
 struct Inner {
     slots: Mutex<Vec<Slot>>,
+    /// Held while a tree is made from the one before.
+    growing: Mutex<()>,
     tree: watch::Sender<Arc<Tree>>,
 }
 
@@ -28,7 +30,11 @@ impl Shelf {
     pub fn new(torrents: Vec<Shown>) -> Shelf {
         let tree = watch::Sender::new(Arc::new(Tree::new(&torrents)));
         let slot = |shown| Slot { shown, contents: None, note: "Looking for peers.".to_owned() };
-        Shelf(Arc::new(Inner { slots: Mutex::new(torrents.into_iter().map(slot).collect()), tree }))
+        Shelf(Arc::new(Inner {
+            slots: Mutex::new(torrents.into_iter().map(slot).collect()),
+            growing: Mutex::default(),
+            tree,
+        }))
     }
 
     /// How many torrents there are.
@@ -45,12 +51,17 @@ impl Shelf {
         self.0.tree.send_modify(|_| ());
     }
 
-    /// Its files are known: they take the place of the note. The first call counts.
+    /// Its files are known: they take the place of the note. The first call counts. Takes a second for a million files.
     pub fn know(&self, torrent: usize, files: Arc<Files>) {
-        let mut slots = lock(&self.0.slots);
-        let Some(slot) = slots.get_mut(torrent).filter(|slot| slot.shown.files.is_none()) else { return };
-        slot.shown.files = Some(files);
-        let tree = self.tree().knowing(torrent, &slot.shown);
+        // One after the other; and nobody who looks waits for as long as that takes.
+        let _growing = lock(&self.0.growing);
+        let shown = lock(&self.0.slots).get(torrent).map(|slot| slot.shown.clone());
+        let Some(shown) = shown.filter(|shown| shown.files.is_none()) else { return };
+        let shown = Shown { files: Some(files), ..shown };
+        let tree = self.tree().knowing(torrent, &shown);
+        if let Some(slot) = lock(&self.0.slots).get_mut(torrent) {
+            slot.shown = shown;
+        }
         self.0.tree.send_replace(Arc::new(tree));
     }
 

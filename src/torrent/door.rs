@@ -139,6 +139,12 @@ impl Door {
             .sum()
     }
 
+    /// The bytes of all pieces that are missing of these.
+    pub(super) fn to_fetch(&self, bytes: Range<u64>) -> u64 {
+        let pieces = self.layout.pieces_of(bytes).map(PieceIndex);
+        pieces.filter(|&piece| !self.has(piece)).map(|piece| u64::from(self.layout.piece_size(piece))).sum()
+    }
+
     /// The piece's hash is right. Wakes who waits for it, and nobody else.
     pub(super) fn on_verified(&self, piece: PieceIndex) {
         if let Some(word) = self.had.get(piece.0 as usize / 64) {
@@ -262,6 +268,15 @@ mod tests {
         let door = door([0, 1, 3, 199]);
         assert_eq!(door.had_of(50..350), 50 + 100 + 50);
         assert_eq!(door.had_of(19_900..19_950), 50);
+    }
+
+    #[test]
+    fn what_is_missing_comes_in_whole_pieces() {
+        let door = door([1]);
+        assert_eq!(door.to_fetch(110..190), 0);
+        assert_eq!(door.to_fetch(99..201), 200);
+        assert_eq!(door.to_fetch(19_949..19_950), 50, "the last piece is shorter");
+        assert_eq!(door.to_fetch(50..50), 0);
     }
 
     #[tokio::test]

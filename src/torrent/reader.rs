@@ -20,6 +20,8 @@ use crate::store::Store;
 
 /// The most that one read gives: enough for the disk to be cheap, little enough that many readers fit in memory.
 const MOST: u64 = 256 * 1024;
+/// Reads that wait within so many bytes of each other are one reader's way through the file; others are seeks.
+const TOGETHER: u64 = 16 * 1024 * 1024;
 
 /// One reader of one file of a [`Torrent`]. Where it reads is where the swarm is put to work; a reader that has read
 /// nothing yet asks nothing of it. It keeps the torrent open.
@@ -49,7 +51,8 @@ struct Core {
     told: AtomicU64,
     /// As the driver knows us; `None` before the first read, and after a read was taken back.
     id: Mutex<Option<ReaderId>>,
-    /// The heads of reads that wait, the newest last.
+    /// The heads of reads that wait, the newest last. Held while the head moves, so that no read that comes or goes meanwhile
+    /// moves it elsewhere.
     waiting: Mutex<Vec<u64>>,
 }
 
@@ -116,9 +119,11 @@ impl Core {
         let piece = self.door.layout().piece_at(at);
         if self.door.has(piece) {
             // While another read waits, the head is there: what is here already needs nobody's work.
-            if lock(&self.waiting).is_empty() {
+            let waiting = lock(&self.waiting);
+            if waiting.is_empty() {
                 self.move_to(at, false);
             }
+            drop(waiting);
         } else {
             let mut wish = Wish::new(self, at);
             self.door.wait_for(piece).await?;
@@ -169,10 +174,19 @@ struct Wish<'a> {
 
 impl<'a> Wish<'a> {
     fn new(core: &'a Core, at: u64) -> Self {
-        lock(&core.waiting).push(at);
-        core.move_to(at, true);
+        let mut waiting = lock(&core.waiting);
+        waiting.push(at);
+        core.move_to(head_of(&waiting).unwrap_or(at), true);
+        drop(waiting);
         Wish { core, at, answered: false }
     }
+}
+
+/// Where a reader is of which several reads wait: where the newest one is, or the first of those that it goes on from. (Linux
+/// asks a file system for what comes next before it waits for what comes first.)
+fn head_of(waiting: &[u64]) -> Option<u64> {
+    let newest = *waiting.last()?;
+    waiting.iter().copied().filter(|&at| at <= newest && newest - at <= TOGETHER).min()
 }
 
 impl Drop for Wish<'_> {
@@ -181,9 +195,7 @@ impl Drop for Wish<'_> {
         if let Some(ours) = waiting.iter().rposition(|&at| at == self.at) {
             waiting.remove(ours);
         }
-        let other = waiting.last().copied();
-        drop(waiting);
-        match other {
+        match head_of(&waiting) {
             Some(at) => self.core.move_to(at, true),
             None if self.answered => self.core.move_to(self.at, false),
             // A seek has moved the head already: the reader goes on from there.

@@ -9,9 +9,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use peerflix::mount::shelf::Shelf;
 use peerflix::mount::tree::{STATUS, Shown, WAITING};
-use rustix::fs::inotify;
 
-use crate::world::{CREATED, INFO_HASH, Torrent, World, bytes, output, says, soon, text};
+use crate::world::{CREATED, INFO_HASH, Torrent, World, bytes, output, says, text};
 
 const SHOW: [(&str, u64); 4] = [
     ("Show/Season 1/E01.mkv", 3_000_000_000),
@@ -150,27 +149,6 @@ fn a_magnets_folder_has_a_note_until_its_files_come_and_stays_the_same_folder() 
     assert_eq!(fs::read(world.path("Magnet/film.mkv")).expect("it has come"), bytes(0, 0..1000));
     assert_eq!(extended(&world.path("Magnet"), "info_hash").as_deref(), Some(INFO_HASH));
     assert_eq!(before, inodes());
-}
-
-#[test]
-fn who_watches_the_folder_is_told_that_the_files_have_come() {
-    let torrent = Torrent::film(1000);
-    let shown = Shown { name: "Magnet".to_owned(), is_folder: true, files: None };
-    let world = World::showing(Shelf::new(vec![shown]), |_| ()).expect("it can be mounted");
-    let folder = world.path("Magnet");
-    // Known to the kernel, or it has nothing to tell.
-    assert!(folder.join(WAITING).exists());
-    let watch = inotify::init(inotify::CreateFlags::CLOEXEC).expect("the kernel has it");
-    inotify::add_watch(&watch, &folder, inotify::WatchFlags::DELETE).expect("it is there");
-    world.shelf.open_torrent(0, Arc::new(torrent.clone()));
-    world.shelf.know(0, torrent.files());
-    let told = soon(move || {
-        let mut room = [std::mem::MaybeUninit::uninit(); 1024];
-        let mut events = inotify::Reader::new(&watch, &mut room);
-        let event = events.next().expect("there is one");
-        event.file_name().map(|name| name.to_string_lossy().into_owned())
-    });
-    assert_eq!(told.as_deref(), Some(WAITING));
 }
 
 #[test]

@@ -173,8 +173,9 @@ impl Contents for Torrent {
         Some(come.get(index)?.0.iter().map(|range| range.end - range.start).sum())
     }
 
-    fn has(&self, index: usize, range: Range<u64>) -> bool {
-        self.0.come.borrow().get(index).is_some_and(|come| come.end(range.start) >= range.end)
+    fn to_fetch(&self, index: usize, range: Range<u64>) -> u64 {
+        let end = self.0.come.borrow().get(index).map_or(0, |come| come.end(range.start));
+        range.end.saturating_sub(end.max(range.start))
     }
 }
 

@@ -18,6 +18,8 @@ mod peer;
 mod pipes;
 mod players;
 mod queue;
+#[cfg(target_os = "linux")]
+mod real;
 mod run;
 mod scripted;
 mod seeds;

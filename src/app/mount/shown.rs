@@ -34,7 +34,10 @@ pub(super) async fn follow(shelf: Shelf, slot: usize, torrent: Torrent) {
             biased;
             files = torrent.files() => {
                 match files {
-                    Ok(files) => shelf.know(slot, files),
+                    Ok(files) => {
+                        // Of a hundred thousand files not where the swarm is at work.
+                        let _ = tokio::task::spawn_blocking(move || shelf.know(slot, files)).await;
+                    }
                     Err(error) => shelf.note(slot, sentence(&error.to_string())),
                 }
                 return;

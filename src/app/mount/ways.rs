@@ -51,11 +51,14 @@ impl Ways {
 
     #[cfg(unix)]
     fn mount(flags: &Mount, shelf: &Shelf, ending: &Ending, url: Option<String>) -> Result<Ways, Failure> {
+        use std::io::ErrorKind::NotFound;
+
         use crate::mount::fuse::{Mount, MountConfig, MountError};
         use crate::mount::guard::Guard;
 
         let Some(at) = folder(flags) else { return Ok(Ways { mount: None, url }) };
-        let is_there = at.exists();
+        // A folder with a dead mount on it is there as well, though it answers with an error.
+        let is_there = !matches!(std::fs::symlink_metadata(at), Err(error) if error.kind() == NotFound);
         let config = MountConfig {
             at: at.to_owned(),
             allow_other: flags.place.allow_other,

@@ -14,6 +14,8 @@ use super::pieces::escaped;
 
 /// More properties than anybody knows. Each is answered for each file of a folder.
 const MOST_PROPERTIES: usize = 128;
+/// Longer than any namespace is. Each is written again for each property of each file.
+const LONGEST_NAMESPACE: usize = 256;
 /// Deeper than any question is.
 const MOST_DEPTH: usize = 16;
 
@@ -209,7 +211,7 @@ impl Property {
         // Nobody may give these two another prefix (Namespaces in XML, section 3).
         let is_reserved = namespace.starts_with("http://www.w3.org/XML/1998/namespace")
             || namespace.starts_with("http://www.w3.org/2000/xmlns/");
-        if !is_name || is_reserved {
+        if !is_name || is_reserved || namespace.len() > LONGEST_NAMESPACE {
             return Err(NotUnderstood::Name);
         }
         Ok(Property { namespace, name: name.to_owned() })

@@ -48,7 +48,7 @@ impl Attributes {
                 let attributes = FileAttr {
                     kind: FileType::Directory,
                     perm: 0o555,
-                    nlink: links(tree, node.inode),
+                    nlink: tree.folders_links(node.inode),
                     ..self.file(node.inode, 0, 0, time)
                 };
                 (attributes, if is_waiting { Duration::ZERO } else { FOREVER })
@@ -145,12 +145,6 @@ impl Attributes {
             (had.saturating_add(of_file.min(file.length)), length.saturating_add(file.length))
         })
     }
-}
-
-/// Of a folder: from its parent, from itself, and from each folder in it.
-fn links(tree: &Tree, folder: u64) -> u32 {
-    let folders = tree.children(folder).filter(|child| matches!(child.kind, Kind::Folder { .. })).count();
-    u32::try_from(folders).unwrap_or(u32::MAX).saturating_add(2)
 }
 
 fn is_program(name: &str) -> bool {

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -23,6 +23,9 @@ const TIDY: Duration = Duration::from_secs(1);
 const AGAIN: Duration = Duration::from_secs(1);
 /// So many failed reads of one open file are remembered.
 const FAILED: usize = 16;
+/// How long a thread is taken to be of the same program, and of how many threads that is remembered.
+const KNOWN: Duration = Duration::from_secs(1);
+const CALLERS: usize = 16;
 
 /// All that is open in one mount.
 #[derive(Default)]
@@ -180,12 +183,18 @@ pub(super) struct FileHandle {
     pub(super) torrent: usize,
     pub(super) index: usize,
     pub(super) length: u64,
-    /// A scanner has opened it: nothing is read ahead.
-    pub(super) is_scanned: bool,
     timeout: Option<Duration>,
     /// Once the torrent is open.
-    file: std::sync::OnceLock<OpenFile>,
+    file: OnceLock<OpenFile>,
     failed: Mutex<Vec<Failed>>,
+    callers: Mutex<Vec<Caller>>,
+}
+
+/// Who has just read.
+struct Caller {
+    thread: u32,
+    program: Option<Arc<str>>,
+    at: Instant,
 }
 
 struct Failed {
@@ -195,22 +204,32 @@ struct Failed {
 }
 
 impl FileHandle {
-    pub(super) fn new(
-        torrent: usize,
-        index: usize,
-        length: u64,
-        timeout: Option<Duration>,
-        is_scanned: bool,
-    ) -> FileHandle {
+    pub(super) fn new(torrent: usize, index: usize, length: u64, timeout: Option<Duration>) -> FileHandle {
         FileHandle {
             torrent,
             index,
             length,
-            is_scanned,
             timeout,
-            file: Default::default(),
+            file: OnceLock::new(),
             failed: Mutex::default(),
+            callers: Mutex::default(),
         }
+    }
+
+    /// The program that reads. Remembered for a moment: asking takes longer than to read what is there.
+    pub(super) fn program_of(&self, thread: u32) -> Option<Arc<str>> {
+        let mut callers = lock(&self.callers);
+        let known = callers.iter().position(|caller| caller.thread == thread);
+        let recent = known.and_then(|known| callers.get(known)).filter(|caller| caller.at.elapsed() < KNOWN);
+        if let Some(caller) = recent {
+            return caller.program.clone();
+        }
+        if let Some(old) = known.or((callers.len() >= CALLERS).then_some(0)) {
+            callers.remove(old);
+        }
+        let program: Option<Arc<str>> = caller::program_of(thread).map(Arc::from);
+        callers.push(Caller { thread, program: program.clone(), at: Instant::now() });
+        program
     }
 
     fn opened(&self) -> Option<&OpenFile> {

@@ -23,8 +23,9 @@ use crate::lock::lock;
 use crate::mount::guard::{Guard, Verdict};
 use crate::mount::reading::ReadFailure;
 use crate::mount::shelf::Shelf;
+use crate::mount::status;
 use crate::mount::tree::{Kind, Node, ROOT, STATUS, STATUS_INODE, Tree};
-use crate::mount::{caller, status};
+use crate::read::Contents;
 
 /// No inode is ever used again for anything else.
 const GENERATION: Generation = Generation(0);
@@ -79,16 +80,12 @@ impl Service {
         thread: u32,
         reply: ReplyData,
     ) {
-        if file.has_just_failed(thread, range.start) {
-            return reply.error(Errno::EIO);
-        }
         let only = match self.verdict(&file, &range, thread) {
-            // What is there may be read by a scanner too, but nothing beyond it is fetched for that.
-            Verdict::Free => file.is_scanned,
+            Verdict::Free => false,
             Verdict::Allowed => true,
             Verdict::Refused => return reply.error(Errno::EIO),
         };
-        let shelf = self.shelf.clone();
+        let (shelf, waited, start) = (self.shelf.clone(), Arc::clone(&file), range.start);
         let mut read = Box::pin(async move {
             let read = file.read(&shelf, &range, only).await;
             if read == Err(ReadFailure::NoPeersInTime) {
@@ -102,6 +99,9 @@ impl Service {
         if let Poll::Ready(read) = tried {
             return answer(read, reply);
         }
+        if waited.has_just_failed(thread, start) {
+            return reply.error(Errno::EIO);
+        }
         let Some(mut turn) = self.open.wait(number, thread) else { return reply.error(Errno::EIO) };
         self.runtime.spawn(async move {
             tokio::select! {
@@ -112,19 +112,23 @@ impl Service {
         });
     }
 
-    fn is_scanner(&self, thread: u32) -> bool {
-        caller::program_of(thread).is_some_and(|program| lock(&self.guard).is_scanner(&program))
-    }
-
-    /// Whether this thread may have these bytes fetched. What is there already anybody may have.
+    /// Whether this thread may have these bytes fetched. What is there already anybody may have; but nothing is read ahead of it
+    /// for a scanner.
     fn verdict(&self, file: &FileHandle, range: &Range<u64>, thread: u32) -> Verdict {
         let range = range.start..range.end.min(file.length);
-        let is_there = |contents: Arc<dyn crate::read::Contents>| contents.has(file.index, range.clone());
-        if range.is_empty() || self.shelf.contents(file.torrent).is_some_and(is_there) {
+        let Some(program) = file.program_of(thread).filter(|_| !range.is_empty()) else {
+            return Verdict::Free;
+        };
+        let mut guard = lock(&self.guard);
+        if !guard.is_scanner(&program) {
             return Verdict::Free;
         }
-        let Some(program) = caller::program_of(thread) else { return Verdict::Free };
-        lock(&self.guard).admit(self.began_at.elapsed(), &program, file.length, range)
+        let cost = |contents: Arc<dyn Contents>| contents.to_fetch(file.index, range.clone());
+        let cost = self.shelf.contents(file.torrent).map_or(range.end.saturating_sub(range.start), cost);
+        if cost == 0 {
+            return Verdict::Allowed;
+        }
+        guard.admit(self.began_at.elapsed(), &program, file.length, range, cost)
     }
 
     /// What is in a folder from `offset` on, until `add` says that it is enough: the next entry's offset, the node, its name.
@@ -205,9 +209,9 @@ impl Filesystem for Service {
         match name.to_str().and_then(|name| tree.child(parent.0, name)) {
             Some(node) => {
                 let (attributes, valid) = self.attributes.of(&tree, node);
-                // Its name is valid for longer than it may be there: whoever asks for more than the name learns that it is
-                // gone, and the kernel looks again. Only a name that the kernel holds can it tell others of, when it goes.
-                reply.entry_with_ttls(&valid, &FOREVER, &attributes, GENERATION);
+                let is_note = matches!(node.kind, Kind::Waiting { .. });
+                let named = if is_note { Duration::ZERO } else { FOREVER };
+                reply.entry_with_ttls(&valid, &named, &attributes, GENERATION);
             }
             // Something by that name may come.
             None if note_in(&tree, parent.0).is_some() => reply.error(Errno::ENOENT),
@@ -229,7 +233,7 @@ impl Filesystem for Service {
         }
     }
 
-    fn open(&self, request: &Request, inode: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
+    fn open(&self, _: &Request, inode: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
         if flags.acc_mode() != OpenAccMode::O_RDONLY {
             return reply.error(READ_ONLY);
         }
@@ -239,8 +243,7 @@ impl Filesystem for Service {
         }
         match self.shelf.tree().node(inode.0).map(|node| &node.kind) {
             Some(&Kind::File { torrent, index, length }) => {
-                let is_scanned = self.is_scanner(request.pid());
-                let file = FileHandle::new(torrent, index, length, self.read_timeout, is_scanned);
+                let file = FileHandle::new(torrent, index, length, self.read_timeout);
                 self.opened(Handle::File(Arc::new(file)), FopenFlags::FOPEN_KEEP_CACHE, reply);
             }
             Some(Kind::Waiting { torrent }) => {

@@ -1,3 +1,5 @@
+//! Scanners by their names, and what they are given.
+
 use proptest::prelude::*;
 
 use super::*;
@@ -6,6 +8,12 @@ const HOUR: Duration = Duration::from_secs(60 * 60);
 
 fn guard(changes: &[&str]) -> Guard {
     Guard::new(&changes.iter().map(|&change| change.to_owned()).collect::<Vec<_>>())
+}
+
+/// With nothing fetched but what is asked for.
+fn admitted(guard: &mut Guard, now: Duration, program: &str, length: u64, range: Range<u64>) -> Verdict {
+    let cost = range.end.min(length).saturating_sub(range.start);
+    guard.admit(now, program, length, range, cost)
 }
 
 fn at(seconds: u64) -> Duration {
@@ -112,7 +120,7 @@ fn a_name_that_was_cut_within_a_letter_is_still_known() {
 fn players_are_free_and_scanners_get_the_head_and_the_tail() {
     let mut guard = guard(&[]);
     let film = 8 << 30;
-    let mut admit = |program: &str, range| guard.admit(at(1), program, film, range);
+    let mut admit = |program: &str, range| admitted(&mut guard, at(1), program, film, range);
     assert_eq!(admit("mpv", 0..film), Verdict::Free);
     assert_eq!(admit("tumblerd", 0..MIB), Verdict::Allowed);
     assert_eq!(admit("tumblerd", film - MIB..film), Verdict::Allowed);
@@ -121,31 +129,48 @@ fn players_are_free_and_scanners_get_the_head_and_the_tail() {
     assert_eq!(admit("tumblerd", film / 2..film / 2 + 1), Verdict::Refused);
     assert_eq!(admit("tumblerd", 0..film), Verdict::Refused);
     assert_eq!(
-        guard.admit(at(1), "tumblerd", 2 * MIB, 0..2 * MIB),
+        admitted(&mut guard, at(1), "tumblerd", 2 * MIB, 0..2 * MIB),
         Verdict::Refused,
         "its middle is in both"
     );
-    assert_eq!(guard.admit(at(1), "tumblerd", MIB, 0..MIB), Verdict::Allowed);
-    assert_eq!(Guard::off().admit(at(1), "tumblerd", film, 0..film), Verdict::Free);
+    assert_eq!(admitted(&mut guard, at(1), "tumblerd", MIB, 0..MIB), Verdict::Allowed);
+    assert_eq!(admitted(&mut Guard::off(), at(1), "tumblerd", film, 0..film), Verdict::Free);
+}
+
+#[test]
+fn a_few_bytes_of_large_pieces_count_as_much_as_they_bring() {
+    let mut guard = guard(&[]);
+    let film = 8 << 30;
+    let mut given = 0;
+    while guard.admit(at(1), "tumblerd", film, 0..4096, 16 * MIB) == Verdict::Allowed {
+        given += 1;
+    }
+    assert_eq!(given, 4);
 }
 
 #[test]
 fn a_folder_of_many_films_is_not_fetched_head_by_head() {
     let mut guard = guard(&[]);
-    let given =
-        (0..1000).filter(|_| guard.admit(at(1), "tumblerd", 8 << 30, 0..MIB) == Verdict::Allowed).count();
+    let given = (0..1000)
+        .filter(|_| admitted(&mut guard, at(1), "tumblerd", 8 << 30, 0..MIB) == Verdict::Allowed)
+        .count();
     assert_eq!(given, 64);
-    assert_eq!(guard.admit(at(1), "updatedb", 8 << 30, 0..MIB), Verdict::Allowed, "each has its own budget");
+    assert_eq!(
+        admitted(&mut guard, at(1), "updatedb", 8 << 30, 0..MIB),
+        Verdict::Allowed,
+        "each has its own budget"
+    );
     let half = HOUR / 2 + at(2);
-    let given =
-        (0..1000).filter(|_| guard.admit(half, "tumblerd", 8 << 30, 0..MIB) == Verdict::Allowed).count();
+    let given = (0..1000)
+        .filter(|_| admitted(&mut guard, half, "tumblerd", 8 << 30, 0..MIB) == Verdict::Allowed)
+        .count();
     assert_eq!(given, 32);
 }
 
 #[test]
 fn a_scanner_with_many_names_has_one_budget() {
     let mut guard = guard(&["crawl*"]);
-    let mut admit = |name: String| guard.admit(at(0), &name, MIB, 0..MIB);
+    let mut admit = |name: String| admitted(&mut guard, at(0), &name, MIB, 0..MIB);
     let given = (0..1000).filter(|at| admit(format!("crawl-{at}")) == Verdict::Allowed).count();
     assert_eq!((given, guard.budgets.len()), (64, 1));
 }
@@ -161,7 +186,7 @@ proptest! {
             // At times the clock of the caller is behind.
             now = (now + step).saturating_sub(1000);
             let range = start..start + size;
-            let verdict = guard.admit(at(now), "tumblerd", length, range.clone());
+            let verdict = admitted(&mut guard, at(now), "tumblerd", length, range.clone());
             prop_assert_ne!(verdict, Verdict::Free);
             if verdict == Verdict::Allowed {
                 let end = range.end.min(length);
@@ -177,7 +202,7 @@ proptest! {
     fn whatever_a_program_is_called_it_is_one_or_the_other(name in any::<String>(), change in any::<String>()) {
         let mut guard = guard(&[&change]);
         let is_scanner = guard.is_scanner(&name);
-        prop_assert_eq!(guard.admit(at(0), &name, 1, 0..1) != Verdict::Free, is_scanner);
+        prop_assert_eq!(admitted(&mut guard, at(0), &name, 1, 0..1) != Verdict::Free, is_scanner);
     }
 
     #[test]

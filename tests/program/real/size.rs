@@ -10,8 +10,8 @@ use std::sync::Arc;
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use tempfile::TempDir;
 
-use crate::mounted::Mounted;
-use crate::noise::{Numbers, noise};
+use super::mounted::Mounted;
+use super::noise::{Numbers, noise};
 use crate::peer::{handshake, message, send};
 use crate::run::until;
 use crate::seeds::{Seeds, Torrent};

@@ -2,8 +2,8 @@
 
 use tempfile::TempDir;
 
+use super::mounted::{Mounted, program};
 use crate::films::demo;
-use crate::mounted::{Mounted, program};
 use crate::run::wait;
 use crate::seeds::{Seeds, Torrent};
 

@@ -5,8 +5,8 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
-use crate::mounted::{Mounted, says_input_output_error};
-use crate::noise::noise;
+use super::mounted::{Mounted, says_input_output_error};
+use super::noise::noise;
 use crate::seeds::{Seeds, Torrent};
 
 const MIB: usize = 1024 * 1024;

@@ -7,8 +7,8 @@ use std::sync::mpsc::channel;
 use aws_lc_rs::digest::{SHA256, digest};
 use tempfile::TempDir;
 
-use crate::mounted::{Mounted, program};
-use crate::noise::noise;
+use super::mounted::{Mounted, program};
+use super::noise::noise;
 use crate::run::PATIENCE;
 use crate::seeds::{Seeds, Torrent};
 

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
-use crate::mounted::Mounted;
-use crate::noise::noise;
+use super::mounted::Mounted;
+use super::noise::noise;
 use crate::run::until;
 use crate::seeds::{Seeds, Torrent};
 

@@ -2,7 +2,7 @@
 
 use tempfile::TempDir;
 
-use crate::mounted::{Mounted, program};
+use super::mounted::{Mounted, program};
 use crate::seeds::{Seeds, Torrent};
 
 const MADE: &str = "

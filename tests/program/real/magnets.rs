@@ -1,7 +1,7 @@
 //! Folders whose files are not known yet, and files that come by themselves.
 
-use crate::mounted::{Mounted, nobody};
-use crate::noise::noise;
+use super::mounted::{Mounted, nobody};
+use super::noise::noise;
 use crate::run::until;
 use crate::seeds::{Seeds, Torrent};
 

@@ -3,8 +3,8 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
-use crate::mounted::Mounted;
-use crate::noise::{Numbers, noise};
+use super::mounted::Mounted;
+use super::noise::{Numbers, noise};
 use crate::seeds::{Seeds, Torrent};
 
 const MIB: usize = 1024 * 1024;

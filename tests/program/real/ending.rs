@@ -2,8 +2,8 @@
 
 use std::process::{Child, Stdio};
 
-use crate::mounted::{Mounted, is_mounted, nobody, program, says_input_output_error};
-use crate::noise::noise;
+use super::mounted::{Mounted, is_mounted, nobody, program, says_input_output_error};
+use super::noise::noise;
 use crate::run::{until, wait};
 use crate::seeds::{Seeds, Torrent};
 
