@@ -16,7 +16,7 @@ from its disk, and its latency says nothing (--large 0 reads FILE instead, and s
   first byte   from the start of the process to the first byte of cat
   MB/s         of what cat gave, from its first byte on
   latency      of a random read: the median, and the worst; one that has not come after 20 s counts as 20 s, and a client that
-               needs more than 40 s for the N reads makes fewer
+               needs more than 30 s for the N reads makes fewer
   beyond       bytes that the seeds sent and nobody read, taken two seconds after the last read, when the file is closed
   memory, cpu  the most that was resident (VmHWM: pages of files that it maps are among it), and CPU, of its process alone
 Every byte is compared, and a wrong one ends the run. The table is Markdown; its ratios are btfs to us (above 1: we are ahead)
@@ -46,7 +46,7 @@ PEERFLIX = os.path.abspath(os.environ.get("PEERFLIX_BIN", "target/release/peerfl
 TICK = os.sysconf("SC_CLK_TCK")
 READ = 64 * 1024
 PATIENCE = 20.0
-JOB_PATIENCE = 40.0
+JOB_PATIENCE = 30.0
 REST = 2.0
 PAUSE = 0.2
 SETTLE = 3.0
