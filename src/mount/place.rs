@@ -148,7 +148,7 @@ pub(super) fn has_helper() -> bool {
         let mut command = Command::new(program);
         command.arg("-V").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
     };
-    rustix::process::geteuid().is_root() || HELPERS.iter().any(|program| runs(program))
+    rustix::process::geteuid().is_root() || HELPERS.iter().any(runs)
 }
 
 /// What is mounted at this path without links: the topmost. `None` as well where nobody can tell.
