@@ -77,7 +77,8 @@ async fn a_folder_tells_what_is_in_it() {
         .collect();
     assert_eq!(
         hrefs,
-        ["/Show/", FILM, "/Show/Tv%C3%A5%20%C3%A9.mp4", "/Show/Subs/", "/Show/empty.mp4", "/Show/page.html"]
+        ["/Show/", "/Show/Subs/", FILM, "/Show/Tv%C3%A5%20%C3%A9.mp4", "/Show/empty.mp4", "/Show/page.html"],
+        "folders first"
     );
     assert!(body.contains("<D:getcontentlength>300000</D:getcontentlength>"), "{body}");
     assert!(body.contains("<D:getcontenttype>video/x-matroska</D:getcontenttype>"), "{body}");
