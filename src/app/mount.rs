@@ -167,6 +167,8 @@ fn tell(session: &mut Session, flags: &Mount, ways: &Ways) {
     if session.teller.is_on() {
         return;
     }
+    // What is said before the screen is there is under it.
+    session.look();
     // The first line of standard output is where it is, for people and for scripts.
     for place in at.iter().chain(&url) {
         session.screen.answer(place);
