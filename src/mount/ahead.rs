@@ -3,7 +3,7 @@
 //!
 //! A read that touches no other is taken for random and gets what it asked for, no more. A stream that has been
 //! read from in sequence reads ahead by a multiple of what it has read, so that a wrong guess costs no more than a
-//! multiple of what was wanted, and after [`SURE`] without an end: from there on the engine's own window is the
+//! multiple of what was wanted, and after `SURE` without an end: from there on the engine's own window is the
 //! measure.
 
 use std::time::Duration;
