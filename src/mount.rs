@@ -9,6 +9,7 @@ pub mod fuse;
 pub mod guard;
 #[cfg(unix)]
 pub mod place;
+mod rates;
 pub mod reading;
 pub mod shelf;
 pub mod status;

@@ -127,6 +127,8 @@ pub struct ReadView {
     pub readers: usize,
     /// Of these, those that stand still.
     pub waiting: usize,
+    /// What comes of it, in bytes a second.
+    pub rate: u64,
 }
 
 /// The file that is played.

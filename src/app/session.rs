@@ -422,6 +422,9 @@ impl Session {
 
     /// Looks at everything, and tells whoever is to know.
     fn tick(&mut self) {
+        if let Some(folder) = &self.folder {
+            folder.shelf.sample();
+        }
         let cells = self.screen.cells();
         let moment = self.observer.look(&self.lineup, &self.torrents, cells);
         if moment.trouble != self.trouble {

@@ -50,6 +50,7 @@ pub(super) fn of_mount(at: Option<String>, status: Status) -> MountView {
             percent: file.percent,
             readers: file.readers,
             waiting: file.waiting,
+            rate: file.rate,
         })
         .collect()
     };

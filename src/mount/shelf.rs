@@ -1,9 +1,11 @@
 //! The torrents that a mount shows, as they become known: shared by whoever shows them and whoever opens them.
 
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use tokio::sync::watch;
 
+use super::rates::Rates;
 use super::tree::{Shown, Tree};
 use crate::lock::lock;
 use crate::read::{Contents, Files};
@@ -16,6 +18,8 @@ struct Inner {
     slots: Mutex<Vec<Slot>>,
     /// Held while a tree is made from the one before.
     growing: Mutex<()>,
+    rates: Mutex<Rates>,
+    began_at: Instant,
     tree: watch::Sender<Arc<Tree>>,
 }
 
@@ -33,6 +37,8 @@ impl Shelf {
         Shelf(Arc::new(Inner {
             slots: Mutex::new(torrents.into_iter().map(slot).collect()),
             growing: Mutex::default(),
+            rates: Mutex::default(),
+            began_at: Instant::now(),
             tree,
         }))
     }
@@ -103,6 +109,28 @@ impl Shelf {
                 std::future::pending::<()>().await;
             }
         }
+    }
+
+    /// To be called a few times a second: so it is known how fast each file comes.
+    pub fn sample(&self) {
+        let now = self.0.began_at.elapsed();
+        if !lock(&self.0.rates).is_due(now) {
+            return;
+        }
+        let mut had = Vec::new();
+        for torrent in 0..self.torrents() {
+            let (Some(files), Some(contents)) = (self.files(torrent), self.contents(torrent)) else {
+                continue;
+            };
+            let of_file = |index| Some(((torrent, index), contents.had(index)?));
+            had.extend((0..files.files.len()).filter_map(of_file));
+        }
+        lock(&self.0.rates).look(now, had);
+    }
+
+    /// How fast a torrent's file comes, in bytes a second.
+    pub fn rate_of(&self, torrent: usize, index: usize) -> u64 {
+        lock(&self.0.rates).of(torrent, index)
     }
 
     pub fn files(&self, torrent: usize) -> Option<Arc<Files>> {

@@ -50,6 +50,9 @@ pub struct FileStatus {
     /// Places at which it is being read, and how many of them stand still for want of bytes.
     pub readers: usize,
     pub waiting: usize,
+    /// What comes of it.
+    #[serde(default)]
+    pub rate: u64,
 }
 
 /// How much of something is there.
@@ -138,6 +141,7 @@ fn torrent_status(
             state: State::of(had, length),
             readers: readers.len(),
             waiting: readers.iter().filter(|reader| reader.waiting).count(),
+            rate: shelf.rate_of(torrent, index),
         }
     });
     let files: Vec<FileStatus> = files.collect();

@@ -51,5 +51,9 @@ fn of_file(file: &ReadView) -> String {
         (1, _) => ", waits".to_owned(),
         (_, waiting) => format!(", {waiting} waiting"),
     };
-    format!("{:.1} % · {}{waits}", file.percent, counted(file.readers, "reader"))
+    let rate = match file.rate {
+        0 => String::new(),
+        rate => format!(" · {}/s", ByteSize(rate)),
+    };
+    format!("{:.1} % · {}{waits}{rate}", file.percent, counted(file.readers, "reader"))
 }

@@ -89,7 +89,11 @@ fn of_file(file: &FileStatus) -> String {
         (readers, waiting) => format!("  {readers} readers, {waiting} of them waiting"),
     };
     let length = ByteSize(file.length).to_string();
-    format!("  {:>5.1} %  {length:>9}  {}{readers}\n", file.percent, clean(&file.path))
+    let rate = match file.rate {
+        0 => String::new(),
+        rate => format!("  {}/s", ByteSize(rate)),
+    };
+    format!("  {:>5.1} %  {length:>9}  {}{readers}{rate}\n", file.percent, clean(&file.path))
 }
 
 #[cfg(test)]
@@ -106,6 +110,7 @@ mod tests {
             state: State::of(had, 1_000_000),
             readers,
             waiting,
+            rate: 1_200_000 * waiting as u64,
         };
         let show = TorrentStatus {
             name: "Show".into(),
@@ -126,7 +131,7 @@ mod tests {
             text(&Status { v: 1, torrents: vec![show, magnet] }),
             "Show: 1.1 MB of 2.0 MB here, 1 peer, 2.5 MB/s\n\
              \x20 100.0 %     1.0 MB  Show/1.mkv  2 readers\n\
-             \x20  12.3 %     1.0 MB  Show/2[2J.mkv  1 reader, which waits\n\
+             \x20  12.3 %     1.0 MB  Show/2[2J.mkv  1 reader, which waits  1.2 MB/s\n\
              Film: 0 peers. Looking for peers.\n"
         );
     }

@@ -125,8 +125,20 @@ fn mounted() -> View {
         peers: 12,
         rate: 2_530_000,
         read: vec![
-            ReadView { path: "Sintel (2010)/Sintel.mkv".into(), percent: 40.7, readers: 2, waiting: 1 },
-            ReadView { path: "Sintel (2010)/Sintel.srt".into(), percent: 100.0, readers: 1, waiting: 0 },
+            ReadView {
+                path: "Sintel (2010)/Sintel.mkv".into(),
+                percent: 40.7,
+                readers: 2,
+                waiting: 1,
+                rate: 2_100_000,
+            },
+            ReadView {
+                path: "Sintel (2010)/Sintel.srt".into(),
+                percent: 100.0,
+                readers: 1,
+                waiting: 0,
+                rate: 0,
+            },
         ],
     };
     let magnet = TorrentView { name: "a magnet".into(), peers: 1, ..TorrentView::default() };
