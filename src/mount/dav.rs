@@ -125,7 +125,7 @@ impl Dav {
             }
             _ => None,
         };
-        let used = asked.wants_quota().then(|| self.total());
+        let used = asked.wants_quota().then(|| self.shelf.total());
         let entries = std::iter::once(itself).chain(children.into_iter().flatten());
         let pieces = pieces::gather(
             propfind::HEAD.to_owned(),
@@ -176,14 +176,6 @@ impl Dav {
     fn date(&self, files: &Files) -> SystemTime {
         let plausible = UNIX_EPOCH..=self.started_at;
         files.created_at.filter(|at| plausible.contains(at)).unwrap_or(self.started_at)
-    }
-
-    /// Bytes of all torrents.
-    fn total(&self) -> u64 {
-        let files = (0..self.shelf.torrents()).filter_map(|torrent| self.shelf.files(torrent));
-        files
-            .flat_map(|files| files.files.iter().map(|file| file.length).collect::<Vec<_>>())
-            .fold(0, u64::saturating_add)
     }
 }
 

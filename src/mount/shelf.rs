@@ -128,6 +128,12 @@ impl Shelf {
         lock(&self.0.rates).look(now, had);
     }
 
+    /// The bytes of all files that are known.
+    pub fn total(&self) -> u64 {
+        let files = (0..self.torrents()).filter_map(|torrent| self.files(torrent));
+        files.fold(0, |sum, files| files.files.iter().fold(sum, |sum, file| sum.saturating_add(file.length)))
+    }
+
     /// How fast a torrent's file comes, in bytes a second.
     pub fn rate_of(&self, torrent: usize, index: usize) -> u64 {
         lock(&self.0.rates).of(torrent, index)

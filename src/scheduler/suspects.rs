@@ -184,6 +184,20 @@ mod tests {
     }
 
     impl Stage {
+        /// One that is far away has sent some of the film, one that is near more of it, and a liar has come.
+        fn of_far_and_near() -> Stage {
+            let mut stage = Stage::new();
+            stage.join(OTHER, FAR);
+            stage.bring(1..20, FAR);
+            stage.tell(Input::PeerChoked { peer: OTHER });
+            stage.join(FAST, NEAR);
+            stage.bring(20..40, NEAR);
+            stage.tell(Input::PeerConnected { peer: LIAR, latency: None });
+            stage.watch();
+            stage.tell(Input::PeerUnchoked { peer: OTHER });
+            stage
+        }
+
         fn new() -> Stage {
             let layout = Layout::new(u64::from(50 * 2 * BLOCK), 2 * BLOCK).expect("fair");
             Stage {
@@ -298,15 +312,7 @@ mod tests {
     /// The faster one has sent all of it already.
     #[test]
     fn who_may_check_a_piece_does_not_leave_it_to_faster_ones_that_may_not() {
-        let mut stage = Stage::new();
-        stage.join(OTHER, FAR);
-        stage.bring(1..20, FAR);
-        stage.tell(Input::PeerChoked { peer: OTHER });
-        stage.join(FAST, NEAR);
-        stage.bring(20..40, NEAR);
-        stage.tell(Input::PeerConnected { peer: LIAR, latency: None });
-        stage.watch();
-        stage.tell(Input::PeerUnchoked { peer: OTHER });
+        let mut stage = Stage::of_far_and_near();
         stage.fail_twice();
         assert_eq!(stage.asked(), [(0, OTHER), (1, OTHER)]);
     }
@@ -359,15 +365,7 @@ mod tests {
     /// The rest of them may all be faster than the one that is alone with it.
     #[test]
     fn however_often_a_piece_fails_someone_is_asked_for_it() {
-        let mut stage = Stage::new();
-        stage.join(OTHER, FAR);
-        stage.bring(1..20, FAR);
-        stage.tell(Input::PeerChoked { peer: OTHER });
-        stage.join(FAST, NEAR);
-        stage.bring(20..40, NEAR);
-        stage.tell(Input::PeerConnected { peer: LIAR, latency: None });
-        stage.watch();
-        stage.tell(Input::PeerUnchoked { peer: OTHER });
+        let mut stage = Stage::of_far_and_near();
         for failure in 1..20 {
             // Always a block that is wanted: of what nobody may be asked for, there is no end.
             let wanted = (0..2).find(|&block| stage.scheduler.wants(BlockId { piece: FILM, block }));

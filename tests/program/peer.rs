@@ -93,13 +93,18 @@ fn serve(mut stream: TcpStream, film: &[u8], piece_length: usize, info_hash: [u8
         if id != Some(6) || body.len() != 12 {
             continue;
         }
-        let number =
-            |at: usize| u32::from_be_bytes([body[at], body[at + 1], body[at + 2], body[at + 3]]) as usize;
-        let (piece, begin, length) = (number(0), number(4), number(8));
+        let (piece, begin, length) = request_of(&body);
         let start = piece * piece_length + begin;
         send(&mut stream, 7, &[&body[..8], &film[start..start + length]])?;
         if piece > 0 && sent.insert((piece, begin)) && sent.len() == blocks_of_others {
             send(&mut stream, 4, &[&0_u32.to_be_bytes()])?;
         }
     }
+}
+
+/// The piece, the first byte in it, and how many bytes a request asks for.
+pub fn request_of(body: &[u8]) -> (usize, usize, usize) {
+    let number =
+        |at: usize| u32::from_be_bytes([body[at], body[at + 1], body[at + 2], body[at + 3]]) as usize;
+    (number(0), number(4), number(8))
 }

@@ -63,9 +63,11 @@ pub(super) fn check(at: &Path, taken: impl Iterator<Item = Taken>) -> Result<(),
 fn whole(path: &Path) -> PathBuf {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let found = path.ancestors().find_map(|ancestor| {
-        // What is mounted at the last part may be dead, or may not answer: it is not asked.
-        let is_whole = ancestor == path && ancestor.file_name().is_some() && !ancestor.is_symlink();
-        let real = ancestor.canonicalize().ok().filter(|_| !is_whole)?;
+        // What is mounted at the last part may be dead, or may not answer: it is not looked into.
+        if ancestor == path && ancestor.file_name().is_some() && !ancestor.is_symlink() {
+            return None;
+        }
+        let real = ancestor.canonicalize().ok()?;
         Some(real.join(path.strip_prefix(ancestor).ok()?))
     });
     found.unwrap_or(path)

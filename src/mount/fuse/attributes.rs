@@ -78,14 +78,6 @@ impl Attributes {
         self.file(0, 0, 0, self.mounted_at)
     }
 
-    /// The bytes of all files.
-    pub(super) fn total(&self) -> u64 {
-        let torrents = 0..self.shelf.torrents();
-        torrents.filter_map(|torrent| self.shelf.files(torrent)).fold(0, |sum, files| {
-            files.files.iter().fold(sum, |sum: u64, file| sum.saturating_add(file.length))
-        })
-    }
-
     /// The extended attributes, name and value.
     pub(super) fn extended(&self, node: &Node) -> Vec<(&'static str, String)> {
         let (torrent, index, had, length) = match &node.kind {

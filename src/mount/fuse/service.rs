@@ -343,7 +343,7 @@ impl Filesystem for Service {
     }
 
     fn statfs(&self, _: &Request, _: INodeNo, reply: ReplyStatfs) {
-        let blocks = self.attributes.total().div_ceil(u64::from(PAGE));
+        let blocks = self.shelf.total().div_ceil(u64::from(PAGE));
         let files = self.shelf.tree().len() as u64;
         reply.statfs(blocks, 0, 0, files, 0, PAGE, NAME, PAGE);
     }

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use super::mounted::Mounted;
 use super::noise::{Numbers, noise};
-use crate::peer::{handshake, message, send};
+use crate::peer::{handshake, message, request_of, send};
 use crate::run::until;
 use crate::seeds::{Seeds, Torrent};
 
@@ -102,9 +102,7 @@ fn serve(mut stream: TcpStream, kinds: &[Vec<u8>], info_hash: [u8; 20]) -> std::
         if id != Some(6) || body.len() != 12 {
             continue;
         }
-        let number =
-            |at: usize| u32::from_be_bytes([body[at], body[at + 1], body[at + 2], body[at + 3]]) as usize;
-        let (piece, begin, length) = (number(0), number(4), number(8));
+        let (piece, begin, length) = request_of(&body);
         send(&mut stream, 7, &[&body[..8], &kinds[piece % KINDS][begin..begin + length]])?;
     }
 }
