@@ -24,6 +24,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::{Either, select, select_all};
+use futures_util::stream::BoxStream;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 use hyper::header::{CONNECTION, HeaderValue};
@@ -370,7 +371,7 @@ struct Full {
 enum Source {
     Nothing,
     Reader(Box<dyn ReadAt>),
-    Made(Box<dyn Iterator<Item = Bytes> + Send>),
+    Made(BoxStream<'static, Result<Bytes, ReadError>>),
 }
 
 impl From<Answer> for Full {
@@ -389,7 +390,7 @@ async fn respond(
     let full = match admitted(&request, &site.guard, socket.local()) {
         Err(answer) => (*answer).into(),
         Ok(authority) => match site.extension.as_deref().filter(|extension| extension.takes(&request)) {
-            Some(extension) => extend(&request, body, extension, &site).await?,
+            Some(extension) => extend(&request, body, extension, &site, &socket).await?,
             None => of_torrent(&request, &authority, &site, &socket).await?,
         },
     };
@@ -452,6 +453,7 @@ async fn extend(
     body: Incoming,
     extension: &dyn Extension,
     site: &Site,
+    socket: &Socket,
 ) -> Result<Full, BodyError> {
     let is_head = request.method == Method::HEAD;
     // One that says that its body is too large is not asked to send it.
@@ -465,7 +467,11 @@ async fn extend(
         }
     };
     let is_unread = body.is_none();
-    let Reply { status, mut headers, content } = extension.answer(request, body);
+    let gone = poll_fn(|context| socket.poll_gone(context));
+    let Reply { status, mut headers, content } = match select(extension.answer(request, body), gone).await {
+        Either::Left((reply, _)) => reply,
+        Either::Right(_) => return Err(BodyError::Gone),
+    };
     if is_unread {
         // What is left of the body would be taken for the next request.
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
@@ -479,7 +485,7 @@ async fn extend(
         }
         Given::File(file) => {
             let Served { kind, length, tag, modified, open } = file;
-            let described = Described { kind, length, tag: &tag, modified };
+            let described = Described { kind: &kind, length, tag: &tag, modified };
             let mut answer = of_described(is_head, &request.headers, &described).without_body(is_head);
             answer.headers.extend(headers);
             let Content::File(segments) = &answer.content else { return Ok(answer.into()) };

@@ -78,6 +78,7 @@ pub mod playback;
 pub mod player;
 pub mod subtitles;
 pub mod tui;
+pub mod wiki;
 
 // The command: what puts the parts together. Not for others to build on.
 pub mod demo;

@@ -48,6 +48,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("player", &["lock", "read", "units"]),
     ("tui", &["lock", "playback", "read", "units"]),
     ("mount", &["http", "lock", "read", "units"]),
+    ("wiki", &["http", "lock", "read", "units"]),
     // Seeds on this computer, to have something to watch.
     ("demo", &["lock", "net", "units"]),
     // What puts the parts together.
@@ -75,6 +76,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "torrent",
             "tui",
             "units",
+            "wiki",
         ],
     ),
 ];

@@ -187,7 +187,7 @@ fn host(request: &request::Parts, local: SocketAddr) -> Option<Authority> {
 
 /// What the headers say of a file.
 pub struct Described<'a> {
-    pub kind: &'static str,
+    pub kind: &'a str,
     pub length: u64,
     pub tag: &'a str,
     pub modified: Option<SystemTime>,
@@ -229,7 +229,7 @@ pub fn of_described(is_head: bool, headers: &HeaderMap, file: &Described<'_>) ->
     };
     match wanted {
         Wanted::Whole => {
-            let answer = dressed(StatusCode::OK).with(CONTENT_TYPE, HeaderValue::from_static(kind));
+            let answer = dressed(StatusCode::OK).with(CONTENT_TYPE, written(kind.to_owned()));
             answer.with_file(std::iter::once(Segment::File(0..length)))
         }
         Wanted::Unsatisfiable => dressed(StatusCode::RANGE_NOT_SATISFIABLE)
@@ -239,13 +239,13 @@ pub fn of_described(is_head: bool, headers: &HeaderMap, file: &Described<'_>) ->
             let answer = dressed(StatusCode::PARTIAL_CONTENT);
             if let [range] = parts.as_slice() {
                 answer
-                    .with(CONTENT_TYPE, HeaderValue::from_static(kind))
+                    .with(CONTENT_TYPE, written(kind.to_owned()))
                     .with(CONTENT_RANGE, written(content_range(range, length)))
                     .with_file(std::iter::once(Segment::File(range.clone())))
             } else {
                 answer
                     .with(CONTENT_TYPE, written(format!("multipart/byteranges; boundary={BOUNDARY}")))
-                    .with_file(multipart(parts, kind, length))
+                    .with_file(multipart(parts, kind.to_owned(), length))
             }
         }
     }
@@ -256,7 +256,7 @@ fn content_range(range: &Range<u64>, length: u64) -> String {
 }
 
 /// RFC 9110, section 14.6.
-fn multipart(parts: Vec<Range<u64>>, kind: &'static str, length: u64) -> impl Iterator<Item = Segment> {
+fn multipart(parts: Vec<Range<u64>>, kind: String, length: u64) -> impl Iterator<Item = Segment> {
     let segments = parts.into_iter().flat_map(move |range| {
         let told = content_range(&range, length);
         let heading = format!("\r\n--{BOUNDARY}\r\nContent-Type: {kind}\r\nContent-Range: {told}\r\n\r\n");

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::{Sleep, sleep};
 
@@ -46,7 +47,7 @@ pub enum AnswerBody {
 
 /// A text made piece by piece, each when the one before is with the system.
 pub struct MadeBody {
-    pieces: Box<dyn Iterator<Item = Bytes> + Send>,
+    pieces: BoxStream<'static, Result<Bytes, ReadError>>,
     socket: Socket,
 }
 
@@ -89,7 +90,7 @@ impl AnswerBody {
         AnswerBody::Text(text, socket)
     }
 
-    pub fn made(pieces: Box<dyn Iterator<Item = Bytes> + Send>, socket: Socket) -> Self {
+    pub fn made(pieces: BoxStream<'static, Result<Bytes, ReadError>>, socket: Socket) -> Self {
         socket.on_body_begun();
         AnswerBody::Made(MadeBody { pieces, socket })
     }
@@ -200,11 +201,13 @@ impl Body for AnswerBody {
                 Poll::Ready((!text.is_empty()).then(|| Ok(Frame::data(text))))
             }
             AnswerBody::Made(made) => {
-                let piece = made.pieces.next();
+                let Poll::Ready(piece) = made.pieces.as_mut().poll_next(context) else {
+                    return made.socket.poll_gone(context).map(|()| Some(Err(BodyError::Gone)));
+                };
                 if piece.is_none() {
                     made.socket.on_body_handed_over();
                 }
-                Poll::Ready(piece.map(|piece| Ok(Frame::data(piece))))
+                Poll::Ready(piece.map(|piece| Ok(Frame::data(piece?))))
             }
             AnswerBody::File(file) => {
                 file.poll_bytes(context).map(|bytes| bytes.map(|result| result.map(Frame::data)))

@@ -15,6 +15,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, ready};
 use hyper::header::{ALLOW, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue};
 use hyper::http::request;
 use hyper::{Method, StatusCode};
@@ -92,7 +94,7 @@ impl Dav {
                 };
                 let (opened, index) = (self.opened.clone(), *index);
                 Reply::file(Served {
-                    kind: content_type(&place.node.name),
+                    kind: content_type(&place.node.name).into(),
                     length: *length,
                     tag: entity_tag(&files.info_hash, index, *length),
                     modified: Some(self.date(&files)),
@@ -189,7 +191,14 @@ impl Extension for Dav {
         rest.is_some_and(|rest| self.prefix.is_empty() || rest.is_empty() || rest.starts_with('/'))
     }
 
-    fn answer(&self, request: &request::Parts, body: Option<Bytes>) -> Reply {
+    fn answer<'a>(&'a self, request: &'a request::Parts, body: Option<Bytes>) -> BoxFuture<'a, Reply> {
+        // Nothing here has to be waited for but files' bytes, and these are read as they are taken.
+        ready(self.reply(request, body)).boxed()
+    }
+}
+
+impl Dav {
+    fn reply(&self, request: &request::Parts, body: Option<Bytes>) -> Reply {
         let method = request.method.as_str();
         if method == "OPTIONS" {
             return Dav::options();

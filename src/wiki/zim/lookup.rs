@@ -1,0 +1,3 @@
+//! From a path to its entry, in few trips.
+
+pub struct Lookup;

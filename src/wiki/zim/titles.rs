@@ -1,0 +1,1 @@
+//! From the beginning of a title to articles.
