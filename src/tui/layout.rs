@@ -178,8 +178,9 @@ fn sections<'a>(scene: &'a Scene, area: Rect) -> Vec<Section<'a>> {
         let line = Line::from(vec![label(who, palette), Span::styled(text, style)]);
         sections.push(Section::line(4, line));
     }
-    if let Some(site) = view.site.as_ref().filter(|site| site.reads > 0) {
-        let waits = Span::styled(books::waits(site.reads, site.bytes), palette.waiting());
+    if let Some(site) = &view.site {
+        let style = if site.reads > 0 { palette.waiting() } else { Style::new() };
+        let waits = Span::styled(books::waits(site.reads, site.bytes), style);
         sections.push(Section::line(4, Line::from(vec![label("reads", palette), waits])));
     }
     if scene.shows_help {
@@ -351,7 +352,8 @@ fn status(view: &View) -> Option<String> {
     if let Some(waiting) = view.waiting.as_deref().filter(|text| !text.is_empty()) {
         return Some(clean(waiting));
     }
-    (!matches!(view.stage, Stage::Streaming { .. })).then(|| line::progress(view))
+    let is_told_below = matches!(view.stage, Stage::Streaming { .. }) || view.site.is_some();
+    (!is_told_below).then(|| line::progress(view))
 }
 
 /// What the player does; in a few words if there is little room.

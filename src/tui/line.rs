@@ -157,10 +157,7 @@ pub fn progress(view: &View) -> String {
 /// What a site's readers have had, and wait for.
 fn of_site(view: &View, site: &SiteView) -> String {
     let numbers = &view.statistics;
-    let reads = match site.reads {
-        0 => "nobody waits for anything".to_owned(),
-        reads => books::waits(reads, site.bytes),
-    };
+    let reads = books::waits(site.reads, site.bytes);
     match site.is_local() {
         true => reads,
         false => format!(

@@ -157,3 +157,115 @@ fn is_article(zim: &Zim, dirent: &Dirent) -> bool {
     let is_page = || zim.kind(dirent).is_some_and(|kind| kind.starts_with("text/html"));
     dirent.namespace == content && matches!(dirent.target, Target::Content { .. }) && is_page()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::ops::Range;
+
+    use bytes::Bytes;
+    use futures_util::future::BoxFuture;
+
+    use super::*;
+    use crate::read::{ReadAt, ReadError};
+    use crate::wiki::archive::{Archive, Part};
+    use crate::wiki::zim::writer::Writer;
+
+    #[derive(Clone)]
+    struct InMemory(Bytes);
+
+    impl Part for InMemory {
+        fn length(&self) -> u64 {
+            self.0.len() as u64
+        }
+
+        fn open(&self) -> Option<Box<dyn ReadAt>> {
+            Some(Box::new(self.clone()))
+        }
+
+        fn to_fetch(&self, _: Range<u64>) -> u64 {
+            0
+        }
+    }
+
+    impl ReadAt for InMemory {
+        fn length(&self) -> u64 {
+            self.0.len() as u64
+        }
+
+        fn read_at(&self, offset: u64, most: usize) -> BoxFuture<'_, Result<Bytes, ReadError>> {
+            let start = (offset as usize).min(self.0.len());
+            let bytes = self.0.slice(start..start.saturating_add(most).min(self.0.len()));
+            Box::pin(async move { Ok(bytes) })
+        }
+    }
+
+    async fn paths_of(writer: Writer, text: &str) -> (Vec<String>, usize) {
+        let archive = Archive::new(vec![Box::new(InMemory(writer.write().into()))]);
+        let zim = Zim::open(archive).await.expect("a ZIM file");
+        let (found, mut meant) = mpsc::channel::<Entry>(1);
+        let told = Mutex::new(0);
+        let pattern = Pattern::of(text);
+        let all = async {
+            let mut paths = Vec::new();
+            while let Some(entry) = meant.recv().await {
+                paths.push(String::from_utf8_lossy(&entry.dirent.path).into_owned());
+            }
+            paths.sort();
+            paths
+        };
+        let (end, paths) = tokio::join!(find(&zim, text, &pattern, found, |_| *lock(&told) += 1), all);
+        assert_eq!(end.expect("finds"), Meant::All);
+        let told = *lock(&told);
+        (paths, told)
+    }
+
+    fn new() -> Writer {
+        Writer::default()
+            .page("Paris", "Paris", "")
+            .page("Paris_(Texas)", "Paris (Texas)", "")
+            .page("What?", "What?", "")
+            .page("Whatever", "Whatever", "")
+            .page("List_of_bridges", "List of bridges", "")
+            .page("London_Bridge", "London Bridge", "")
+            .redirect("Lutetia", "Lutetia", "Paris")
+            .file(b'C', "Parisian.png", "image/png", "x")
+    }
+
+    fn old() -> Writer {
+        Writer { minor: 0, listing: false, ..Writer::default() }
+            .page("Paris.html", "Paris", "")
+            .page("Paris,_Texas.html", "Paris, Texas", "")
+            .file(b'I', "Paris.png", "image/png", "x")
+    }
+
+    #[tokio::test]
+    async fn a_name_is_one_article_even_if_it_could_be_a_pattern() {
+        for (text, path) in [
+            ("Paris", "Paris"),
+            ("paris", "Paris"),
+            ("list of bridges", "List_of_bridges"),
+            ("Paris (Texas)", "Paris_(Texas)"),
+            ("What?", "What?"),
+            ("Lutetia", "Lutetia"),
+        ] {
+            assert_eq!(paths_of(new(), text).await, (vec![path.to_owned()], 0), "{text}");
+        }
+        for text in ["Paris", "Paris.html", "A/Paris.html"] {
+            assert_eq!(paths_of(old(), text).await.0, ["Paris.html"], "{text}");
+        }
+        assert_eq!(paths_of(new(), "Berlin").await.0, [""; 0]);
+    }
+
+    #[tokio::test]
+    async fn a_beginning_is_looked_up_and_any_other_pattern_held_against_all_titles() {
+        assert_eq!(paths_of(new(), "Paris*").await, (vec!["Paris".into(), "Paris_(Texas)".into()], 0));
+        assert_eq!(paths_of(new(), "List_of_*").await, (vec!["List_of_bridges".into()], 0));
+        assert_eq!(paths_of(new(), "Paris (*)").await, (vec!["Paris_(Texas)".into()], 0));
+        let (bridges, told) = paths_of(new(), "*[Bb]ridge*").await;
+        assert_eq!(bridges, ["List_of_bridges", "London_Bridge"]);
+        assert!(told >= 1, "who waits for all titles is told so");
+        let all = ["Paris,_Texas.html", "Paris.html"];
+        assert_eq!(paths_of(old(), "Paris*").await.0, all);
+        assert_eq!(paths_of(old(), "*aris*").await.0, all, "and no picture");
+    }
+}

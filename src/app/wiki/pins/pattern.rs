@@ -41,7 +41,9 @@ impl Pattern {
     pub(super) fn matches(&self, title: &str, path: &str) -> bool {
         match self {
             Pattern::Exact => false,
-            Pattern::Prefix(prefix) => spellings(prefix).iter().any(|prefix| title.starts_with(prefix)),
+            Pattern::Prefix(prefix) => {
+                spellings(prefix).iter().any(|prefix| title.starts_with(prefix) || path.starts_with(prefix))
+            }
             Pattern::Glob { globs, .. } => globs.is_match(title) || globs.is_match(path),
         }
     }
@@ -91,6 +93,7 @@ mod tests {
         assert!(glob.matches("List of castles in France", "x") && glob.matches("list of A/B in France", "x"));
         assert!(!glob.matches("LIST of castles in France", "List of castles in Spain"));
         assert!(Pattern::of("List_of_*_bridges").matches("?", "List_of_Roman_bridges"));
+        assert!(Pattern::of("List_of_*").matches("List of bridges", "List_of_bridges"));
         assert!(Pattern::of("élan*").matches("Élan vital", "x"));
     }
 
