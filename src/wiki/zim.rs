@@ -4,6 +4,10 @@
 mod cluster;
 pub mod dirent;
 pub mod header;
+#[cfg(test)]
+mod far;
+#[cfg(test)]
+mod made_up;
 mod lookup;
 mod titles;
 #[cfg(test)]
