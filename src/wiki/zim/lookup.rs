@@ -28,7 +28,7 @@ use self::model::Model;
 use self::pointers::{POINTER, Pointers};
 use self::row::{Row, remember, spread};
 use self::spans::{Item, Spans};
-use crate::wiki::archive::Archive;
+use super::super::archive::Archive;
 use super::dirent::{Dirent, LONGEST};
 use super::header::Header;
 use super::{Entry, ZimError};
