@@ -5,9 +5,13 @@ mod blob;
 mod checksum;
 mod cluster;
 pub mod dirent;
+#[cfg(test)]
+mod far;
 pub mod header;
 mod kinds;
 mod lookup;
+#[cfg(test)]
+mod made_up;
 pub mod metadata;
 #[cfg(test)]
 mod naive;
