@@ -141,7 +141,10 @@ async fn show(session: &mut Session, flags: &Wiki, typed: Typed, options: Option
         return Ok(Exit::Interrupted);
     }
 
-    let site = Arc::new(Site::new(shown.library.clone(), SiteConfig { bar: !flags.site.no_bar }));
+    let site = Arc::new(Site::new(
+        shown.library.clone(),
+        SiteConfig { bar: !flags.site.no_bar, ..SiteConfig::default() },
+    ));
     let net = session.net.clone();
     let serve = |config| http::serve_extended(None, site, config, |at| net.tcp_listen(at));
     let url = session.listen_with(&flags.server, serve).await?;
