@@ -40,9 +40,9 @@ impl Progress {
         let Progress { seen, all } = self;
         match seen {
             0 => format!(
-                "which articles “{pattern}” means, only a look at all {all} titles of {book} can tell: their list is fetched"
+                "which articles “{pattern}” means, only a look at all {all} entries of {book} can tell: their list is fetched"
             ),
-            _ => format!("“{pattern}”: {seen} of {all} titles of {book} were looked at"),
+            _ => format!("“{pattern}”: {seen} of {all} entries of {book} were looked at"),
         }
     }
 }
