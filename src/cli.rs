@@ -87,7 +87,7 @@ pub enum Command {
         mut_arg("only_watched", |arg| arg.hide(true))
     )]
     Mount(Mount),
-    /// Show the ZIM files of torrents (Wikipedia is one) as a web site; what is looked at is fetched
+    /// Show ZIM files, such as Wikipedia, as a web site; what is read is fetched
     #[command(
         after_help = format!("Examples:\n{}", wiki::EXAMPLES),
         override_usage = "peerflix wiki [OPTIONS] TORRENT|FILE.zim...",

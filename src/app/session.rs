@@ -275,7 +275,9 @@ impl Session {
         }
         let (url, player) = (self.current_url_of(&moment), self.player_name.as_deref());
         let view = view::of(&moment, &self.stage, url, player);
-        let (mount, site) = if self.is_live() { (self.face.mount(), self.face.site()) } else { (None, None) };
+        // What a folder has takes a look at all of its files: only where it is drawn.
+        let mount = if self.is_live() { self.face.mount() } else { None };
+        let site = self.face.site();
         self.screen.show(&View { mount, site, ..view });
         self.latest = moment;
     }

@@ -11,8 +11,8 @@ pub(super) const EXAMPLES: &str =
     "  peerflix wiki wikipedia.zim.torrent --open         in the browser, without downloading it
   peerflix wiki 'magnet:?…'                          print its URL, until q or Ctrl-C
   peerflix wiki en.zim.torrent fr.zim.torrent        several, with a page to choose from
-  peerflix wiki x.zim.torrent --pin Paris --pin 'List of *'   keep these for when there is no network
-  peerflix wiki x.zim.torrent --all                  and fetch all of it meanwhile
+  peerflix wiki w.zim.torrent --pin 'List of *'      keep these for when nobody is there
+  peerflix wiki w.zim.torrent --all                  and fetch all of it meanwhile
   peerflix wiki wikipedia.zim                        a file on this computer";
 
 /// `peerflix wiki`: ZIM files as a web site.

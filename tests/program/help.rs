@@ -113,7 +113,6 @@ fn every_usage_error() {
         &["mount", "x", "--vlc"],
         &["x", "--read-timeout=3"],
         &["wiki"],
-        &["wiki", "x", "--pin="],
         &["wiki", "x", "--pin=Paris", "--remove"],
         &["wiki", "x", "--webdav"],
         &["x", "--no-bar"],

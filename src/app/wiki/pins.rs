@@ -3,6 +3,7 @@
 mod finding;
 mod notes;
 mod pattern;
+mod style;
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -256,7 +257,10 @@ impl Pins {
         }
         let text = blob.bytes(MOST_TEXT).await?;
         let at = path_of(zim, &dirent);
-        Ok(needs(&text, &at).resources)
+        Ok(match is_page {
+            true => needs(&text, &at).resources,
+            false => style::resources(&String::from_utf8_lossy(&text), &at),
+        })
     }
 
     /// Whether this has not been fetched before.

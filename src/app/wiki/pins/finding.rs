@@ -40,9 +40,9 @@ impl Progress {
         let Progress { seen, all } = self;
         match seen {
             0 => format!(
-                "which articles “{pattern}” means, only a look at all {all} titles of {book} can tell: their list is fetched"
+                "which articles “{pattern}” means, only a look at all {all} entries of {book} can tell: their list is fetched"
             ),
-            _ => format!("“{pattern}”: {seen} of {all} titles of {book} were looked at"),
+            _ => format!("“{pattern}”: {seen} of {all} entries of {book} were looked at"),
         }
     }
 }
@@ -89,7 +89,9 @@ async fn exact(zim: &Zim, text: &str) -> Result<Option<Entry>, ZimError> {
     };
     let content = if is_new { b'C' } else { b'A' };
     for (namespace, path) in typed.into_iter().chain(paths(text).into_iter().map(|path| (content, path))) {
-        if let Some(entry) = zim.find(namespace, path.as_bytes()).await? {
+        let entry = zim.find(namespace, path.as_bytes()).await?;
+        // Of what once was, the name is left.
+        if let Some(entry) = entry.filter(|entry| entry.dirent.target != Target::Nothing) {
             return Ok(Some(entry));
         }
     }
@@ -259,7 +261,7 @@ mod tests {
     #[tokio::test]
     async fn a_beginning_is_looked_up_and_any_other_pattern_held_against_all_titles() {
         assert_eq!(paths_of(new(), "Paris*").await, (vec!["Paris".into(), "Paris_(Texas)".into()], 0));
-        assert_eq!(paths_of(new(), "list_of_*").await, (vec!["List_of_bridges".into()], 0));
+        assert_eq!(paths_of(new(), "List_of_*").await, (vec!["List_of_bridges".into()], 0));
         assert_eq!(paths_of(new(), "Paris (*)").await, (vec!["Paris_(Texas)".into()], 0));
         let (bridges, told) = paths_of(new(), "*[Bb]ridge*").await;
         assert_eq!(bridges, ["List_of_bridges", "London_Bridge"]);
