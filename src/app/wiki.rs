@@ -129,6 +129,8 @@ async fn show(session: &mut Session, flags: &Wiki, typed: Typed, options: Option
             Err(failure) if is_alone => return Err(failure),
             Err(failure) => {
                 session.do_without(one.index, &one.name, &failure);
+                // It would go on to look for peers.
+                one.torrent.close().await;
                 failed = Some(failure);
             }
             Ok(()) => {}
@@ -290,7 +292,10 @@ impl Showing<'_> {
         };
         match added {
             Err(failure) if self.is_empty() => return Err(failure),
-            Err(failure) => session.do_without(one.index, &one.name, &failure),
+            Err(failure) => {
+                session.do_without(one.index, &one.name, &failure);
+                one.torrent.close().await;
+            }
             Ok(()) => {
                 session.attend(self.recalled()).await;
                 session.teller.tell(&self.event(url));
