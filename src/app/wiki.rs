@@ -255,8 +255,12 @@ impl Showing<'_> {
     fn open_early(&mut self, book: Arc<Book>) {
         let news = self.news.clone();
         self.tasks.spawn(async move {
-            match book.zim().await {
-                Ok(_) | Err(ZimError::Read(_)) => {}
+            let prepared = match book.zim().await {
+                Ok(zim) => zim.prepare().await,
+                Err(error) => Err(error),
+            };
+            match prepared {
+                Ok(()) | Err(ZimError::Read(_)) => {}
                 Err(error) => {
                     let _ = news.send(News::Said(format!("{} cannot be read: {error}", book.name)));
                 }

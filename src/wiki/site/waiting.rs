@@ -185,15 +185,19 @@ mod tests {
 
     #[tokio::test]
     async fn one_that_takes_long_is_told_of_and_loads_itself() {
+        let book = Library::default().add("b.zim", Archive::new(Vec::new()), Arc::new(Two));
         let (sent, come) = tokio::sync::oneshot::channel();
         let coming = Box::pin(async move {
             let _ = come.await;
             Ok(Some(Bytes::from_static(b"never seen")))
         });
-        let telling = tokio::spawn(told(coming, Duration::ZERO, LONG));
-        tokio::task::yield_now().await;
+        let patience = Patience { quiet: Duration::ZERO, most: LONG };
+        let mut pieces = Box::pin(pieces(book, "Paris & more".to_owned(), coming, patience));
+        let first = pieces.next().await.expect("it is told of").expect("it is told");
         let _ = sent.send(());
-        let page = telling.await.expect("it ends");
+        let rest: Vec<_> = pieces.map(|piece| piece.expect("it is told")).collect().await;
+        let page = [first, rest.concat().into()].concat();
+        let page = String::from_utf8(page).expect("it is text");
         assert!(page.contains("<title>Paris &amp; more</title>") && page.contains("on its way"), "{page}");
         assert!(page.contains("content=\"0\"") && !page.contains("never seen"), "{page}");
     }
