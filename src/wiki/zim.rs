@@ -77,13 +77,17 @@ struct Inner {
 }
 
 impl Zim {
-    /// Reads the header and the list of types. Two dependent trips at most, and one in files of usual writers.
+    /// Reads the header, then the list of types (which in files of usual writers comes with the header) and the ends of the path pointers: two
+    /// dependent trips at most.
     pub async fn open(archive: Archive) -> Result<Zim, ZimError> {
         let beginning = archive.read(0..archive.length().min(BEGINNING)).await?;
         let header = Header::read(&beginning, archive.length())?;
-        let kinds = kinds::read(&archive, &header, &beginning).await?;
+        let lookup = lookup::Lookup::new(archive.clone(), header.clone());
+        // What is wrong with the pointers is told to who looks something up.
+        let (kinds, _) = futures_util::future::join(kinds::read(&archive, &header, &beginning), lookup.pin()).await;
+        let kinds = kinds?;
         Ok(Zim(Arc::new(Inner {
-            lookup: lookup::Lookup::new(archive.clone(), header.clone()),
+            lookup,
             clusters: cluster::Clusters::new(archive.clone(), header.clone()),
             titles: OnceCell::new(),
             archive,

@@ -15,11 +15,11 @@ const GROUP: u32 = 64;
 const HEAD: u64 = 4096;
 /// What many paths begin with.
 const PHRASES: [&str; 10] = [
-    "List_of_minor_planets_named_after_",
+    "List_of_minor_planets_",
     "List_of_",
     "The_",
     "History_of_",
-    "National_Register_of_Historic_Places_",
+    "National_Register_of_",
     "Battle_of_",
     "1998_in_",
     "United_States_",
@@ -128,6 +128,12 @@ impl MadeUp {
         self.entries - REST.len() as u32
     }
 
+    /// Where an entry begins.
+    pub fn place(&self, number: u32) -> u64 {
+        let group = number / GROUP;
+        self.groups[group as usize] + (group * GROUP..number).map(size).sum::<u64>()
+    }
+
     /// The namespace and path of an entry.
     pub fn path(&self, number: u32) -> (u8, String) {
         match number.checked_sub(self.articles()) {
@@ -234,10 +240,10 @@ impl Source for MadeUp {
     }
 }
 
-/// The bytes of an entry: 80 on the average in one region, 100 in another, and no two neighbours alike.
+/// The bytes of an entry: 80 on the average in one region, 92 in another, and no two neighbours alike.
 fn size(number: u32) -> u64 {
-    let region = u64::from(mixed(u64::from(number / 40_000)) % 24);
-    84 + region + u64::from(number.wrapping_mul(2_654_435_761) >> 27)
+    let region = u64::from(mixed(u64::from(number / 40_000)) % 12);
+    64 + region + u64::from(number.wrapping_mul(2_654_435_761) >> 27)
 }
 
 fn write_entry(number: u32, namespace: u8, path: &str, bytes: &mut Vec<u8>) {
@@ -266,9 +272,10 @@ fn paths(all: Range<u32>, wanted: Range<u32>, prefix: &mut String, tell: &mut im
         return;
     }
     if all.len() == 1 {
-        let tail = mixed(u64::from(all.start)) % 12;
-        let word = "abalone_reef"[..tail as usize].trim_end_matches('_');
-        return tell(if prefix.len() < 50 { format!("{prefix}{word}") } else { prefix.clone() });
+        let most = (size(all.start) as usize - 18).saturating_sub(prefix.len());
+        let tail = mixed(u64::from(all.start)) as usize % 12;
+        let word = "abalone_reef"[..tail.min(most)].trim_end_matches('_');
+        return tell(format!("{prefix}{word}"));
     }
     let mut start = all.start;
     if prefix.len() > 3 && mixed(hash(prefix)) % 3 == 0 {
