@@ -3,6 +3,8 @@
 
 #[path = "../shared/beside.rs"]
 mod beside;
+mod browser;
+mod chromium;
 mod encyclopedia;
 #[path = "../shared/kiwix.rs"]
 mod kiwix;

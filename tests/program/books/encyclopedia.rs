@@ -54,25 +54,30 @@ const AWKWARD: &[&str] = &[
 pub struct Encyclopedia {
     /// As zimwriterfs wrote it.
     pub zim: PathBuf,
-    /// The same without its index for searching in text.
-    pub without_index: PathBuf,
     _folder: TempDir,
 }
 
 /// The encyclopedia, bound at the first call.
 pub fn encyclopedia() -> &'static Encyclopedia {
     static BOUND: OnceLock<Encyclopedia> = OnceLock::new();
-    BOUND.get_or_init(|| {
+    BOUND.get_or_init(|| Encyclopedia::new("encyclopedia.zim", ARTICLES, &[]))
+}
+
+impl Encyclopedia {
+    /// A small one, without an index of its text.
+    pub fn without_index(file_name: &str) -> Encyclopedia {
+        Encyclopedia::new(file_name, 200, &["--withoutFTIndex"])
+    }
+
+    fn new(file_name: &str, articles: usize, flags: &[&str]) -> Encyclopedia {
         let folder = TempDir::new().expect("a temporary folder");
         let tree = folder.path().join("tree");
-        write_tree(&tree);
-        let zim = folder.path().join("encyclopedia.zim");
-        let without_index = folder.path().join("plain encyclopedia+.zim");
-        bind(&tree, &zim, &[]);
-        bind(&tree, &without_index, &["--withoutFTIndex"]);
+        write_tree(&tree, articles);
+        let zim = folder.path().join(file_name);
+        bind(&tree, &zim, flags);
         fs::remove_dir_all(&tree).expect("ours to remove");
-        Encyclopedia { zim, without_index, _folder: folder }
-    })
+        Encyclopedia { zim, _folder: folder }
+    }
 }
 
 fn bind(tree: &Path, zim: &Path, more: &[&str]) {
@@ -80,8 +85,8 @@ fn bind(tree: &Path, zim: &Path, more: &[&str]) {
         .args(["--welcome=index.html", "--illustration=pictures/illustration.png", "--language=eng"])
         .args(["--title=The Encyclopedia of Nothing", "--description=Articles that nobody wrote"])
         .args(["--creator=nobody", "--publisher=peerflix", "--name=nothing_en_all", "--tags=nothing;_pictures:yes"])
-        // Small clusters, so that there are many.
-        .args(["--clusterSize=64", "--threads=2"])
+        // In bytes (its help says otherwise): small enough for many clusters, large enough to be packed in seconds.
+        .args(["--clusterSize=131072", "--threads=2"])
         .args(more)
         .args([tree, zim])
         .output()
@@ -94,7 +99,7 @@ fn bind(tree: &Path, zim: &Path, more: &[&str]) {
     );
 }
 
-fn write_tree(tree: &Path) {
+fn write_tree(tree: &Path, articles: usize) {
     fs::create_dir_all(tree.join("pictures")).expect("creates");
     fs::create_dir_all(tree.join("style")).expect("creates");
     draw(tree);
@@ -110,7 +115,7 @@ fn write_tree(tree: &Path) {
         "<svg xmlns='http://www.w3.org/2000/svg' width='8' height='8'><rect width='8' height='8' fill='#fdfdf8'/></svg>\n",
     );
     let mut chance = Chance(0x5eed);
-    let names = names(&mut chance);
+    let names = names(articles, &mut chance);
     for (number, name) in names.iter().enumerate() {
         put(name, &article(name, number, &names, &mut chance));
     }
@@ -163,9 +168,9 @@ fn draw(tree: &Path) {
     ffmpeg(&[small.as_slice(), &["-deadline", "realtime", "-cpu-used", "8"]].concat(), "film.webm");
 }
 
-fn names(chance: &mut Chance) -> Vec<String> {
+fn names(articles: usize, chance: &mut Chance) -> Vec<String> {
     let mut names: BTreeSet<String> = AWKWARD.iter().map(|name| (*name).to_owned()).collect();
-    while names.len() < ARTICLES {
+    while names.len() < articles {
         let (first, second) = (chance.of(WORDS), chance.of(WORDS));
         let first = first[..1].to_uppercase() + &first[1..];
         names.insert(match chance.below(6) {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::beside::Beside;
-use super::encyclopedia::encyclopedia;
+use super::encyclopedia::{Encyclopedia, encyclopedia};
 use super::kiwix::Kiwix;
 use super::served::Served;
 
@@ -25,8 +25,9 @@ fn every_entry_of_an_encyclopedia_is_what_kiwix_serve_says_it_is() {
 
 #[test]
 fn a_book_with_blanks_in_its_name_and_without_an_index_is_the_same_too() {
-    let asked = beside_kiwix(&encyclopedia().without_index);
-    assert!(asked > 5000, "of {asked} answers");
+    let book = Encyclopedia::without_index("Le plus bel été+1.zim");
+    let asked = beside_kiwix(&book.zim);
+    assert!(asked > 500, "of {asked} answers");
 }
 
 #[test]
