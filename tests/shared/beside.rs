@@ -110,8 +110,23 @@ impl Beside {
 
 /// The names of openZIM, and what no file has.
 const METADATA: &[&str] = &[
-    "Counter", "Creator", "Date", "Description", "Flavour", "Illustration_48x48@1", "Language", "LongDescription", "License", "Name",
-    "Nonesuch", "Publisher", "Relation", "Scraper", "Source", "Tags", "Title",
+    "Counter",
+    "Creator",
+    "Date",
+    "Description",
+    "Flavour",
+    "Illustration_48x48@1",
+    "Language",
+    "LongDescription",
+    "License",
+    "Name",
+    "Nonesuch",
+    "Publisher",
+    "Relation",
+    "Scraper",
+    "Source",
+    "Tags",
+    "Title",
 ];
 
 /// What zimdump lists: namespace and path in old files, paths in new ones.
@@ -126,7 +141,8 @@ fn paths(zim: &Path) -> BTreeSet<String> {
 
 /// Where a redirect leads within its book: each has its own paths before it.
 fn target(location: &str, book: &str) -> String {
-    let path = location.split_once("//").map_or(location, |(_, rest)| rest.find('/').map_or("", |at| &rest[at..]));
+    let path =
+        location.split_once("//").map_or(location, |(_, rest)| rest.find('/').map_or("", |at| &rest[at..]));
     let path = ["/content", "/raw"].iter().find_map(|before| path.strip_prefix(before)).unwrap_or(path);
     let path = path.strip_prefix(&format!("/{book}")).unwrap_or(path);
     let path = path.strip_prefix("/content/").map_or(path.to_owned(), |rest| format!("/{rest}"));
@@ -156,7 +172,8 @@ fn without_root_link(body: &[u8]) -> Vec<u8> {
 fn first_difference(ours: &[u8], theirs: &[u8]) -> String {
     let at = ours.iter().zip(theirs).take_while(|(a, b)| a == b).count();
     let some = |bytes: &[u8]| {
-        String::from_utf8_lossy(&bytes[at.saturating_sub(20).min(bytes.len())..(at + 40).min(bytes.len())]).into_owned()
+        String::from_utf8_lossy(&bytes[at.saturating_sub(20).min(bytes.len())..(at + 40).min(bytes.len())])
+            .into_owned()
     };
     format!("{} and {} bytes, from {at} on: {:?}, {:?}", ours.len(), theirs.len(), some(ours), some(theirs))
 }

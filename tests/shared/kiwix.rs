@@ -24,14 +24,21 @@ impl Kiwix {
                 .expect("a free port on loopback")
                 .port();
             let mut child = Command::new("kiwix-serve")
-                .args(["--address=127.0.0.1", &format!("--port={port}")])
+                // It goes with this process, however that ends.
+                .args([
+                    "--address=127.0.0.1",
+                    &format!("--port={port}"),
+                    &format!("--attachToProcess={}", std::process::id()),
+                ])
                 .args(more)
                 .arg(zim)
                 .stdin(Stdio::null())
                 .stdout(Stdio::null())
                 .stderr(Stdio::null())
                 .spawn()
-                .expect("kiwix-serve is not installed: `make test` installs it, or apt-get install kiwix-tools");
+                .expect(
+                    "kiwix-serve is not installed: `make test` installs it, or apt-get install kiwix-tools",
+                );
             let begun = Instant::now();
             while begun.elapsed() < PATIENCE && child.try_wait().is_ok_and(|ended| ended.is_none()) {
                 if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
@@ -88,7 +95,8 @@ impl Visitor {
     }
 
     pub fn ask_with(&self, url: &str, headers: &[(&str, &str)]) -> Answer {
-        let request = headers.iter().fold(self.client.get(url), |request, (name, value)| request.header(*name, *value));
+        let request =
+            headers.iter().fold(self.client.get(url), |request, (name, value)| request.header(*name, *value));
         let answer = self.runtime.block_on(async {
             let answer = request.send().await?;
             let said = |name: &str| {
@@ -106,7 +114,9 @@ impl Visitor {
 pub fn encode_path(path: &str) -> String {
     path.bytes().fold(String::new(), |mut encoded, byte| {
         match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => encoded.push(byte as char),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
+                encoded.push(byte as char)
+            }
             _ => write!(encoded, "%{byte:02X}").expect("into memory"),
         }
         encoded

@@ -31,7 +31,8 @@ pub struct Browser {
 
 impl Browser {
     pub fn start() -> Browser {
-        let chromium = on_path("chromium").expect("chromium is not installed: `make test` installs it, or apt-get install chromium");
+        let chromium = on_path("chromium")
+            .expect("chromium is not installed: `make test` installs it, or apt-get install chromium");
         let mut driver = program("chromedriver", "chromium-driver")
             .arg("--port=0")
             .stdin(Stdio::null())
@@ -103,7 +104,8 @@ impl Browser {
     pub fn sees(&self, script: &str) -> Value {
         until(|| {
             let seen = self.runs(script);
-            let nothing = matches!(seen, Value::Null | Value::Bool(false)) || seen == json!("") || seen == json!(0);
+            let nothing =
+                matches!(seen, Value::Null | Value::Bool(false)) || seen == json!("") || seen == json!(0);
             (!nothing).then_some(seen)
         })
     }
@@ -161,8 +163,10 @@ impl Browser {
             let is_asked = event["method"] == "Network.requestWillBeSent";
             is_asked.then(|| event["params"]["request"]["url"].as_str().unwrap_or_default().to_owned())
         });
-        // What a page has in itself, and the empty page at the start, are of no network.
-        requests.filter(|url| !["data:", "blob:", "about:"].iter().any(|own| url.starts_with(own))).collect()
+        // What a page has in itself, and what the browser shows before, are of no network.
+        requests
+            .filter(|url| !["data:", "blob:", "about:", "chrome:"].iter().any(|own| url.starts_with(own)))
+            .collect()
     }
 
     #[track_caller]

@@ -36,7 +36,8 @@ fn chromium_reads_kiwix_serve() {
     assert_eq!(pictures(&browser), json!([12, 12]));
     browser.goes_to(&format!("{home}{FILM_ARTICLE}"));
     plays_and_seeks(&browser);
-    let outside: Vec<_> = browser.asked_for().into_iter().filter(|url| !url.starts_with(&kiwix.url())).collect();
+    let outside: Vec<_> =
+        browser.asked_for().into_iter().filter(|url| !url.starts_with(&kiwix.url())).collect();
     assert_eq!(outside, Vec::<String>::new());
     println!("{:?}", browser.complains());
     let _ = (RARE_ARTICLE, RARE_WORD, ENTER);

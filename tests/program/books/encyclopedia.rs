@@ -84,7 +84,12 @@ fn bind(tree: &Path, zim: &Path, more: &[&str]) {
     let out = program("zimwriterfs", "zim-tools")
         .args(["--welcome=index.html", "--illustration=pictures/illustration.png", "--language=eng"])
         .args(["--title=The Encyclopedia of Nothing", "--description=Articles that nobody wrote"])
-        .args(["--creator=nobody", "--publisher=peerflix", "--name=nothing_en_all", "--tags=nothing;_pictures:yes"])
+        .args([
+            "--creator=nobody",
+            "--publisher=peerflix",
+            "--name=nothing_en_all",
+            "--tags=nothing;_pictures:yes",
+        ])
         // In bytes (its help says otherwise): small enough for many clusters, large enough to be packed in seconds.
         .args(["--clusterSize=131072", "--threads=2"])
         .args(more)
@@ -108,7 +113,10 @@ fn write_tree(tree: &Path, articles: usize) {
         fs::create_dir_all(path.parent().expect("below the tree")).expect("creates");
         fs::write(path, text).expect("writes");
     };
-    put("style/page.css", "body { font-family: sans-serif; background: url(../pictures/ground.svg) } h1 { color: #246 }\n");
+    put(
+        "style/page.css",
+        "body { font-family: sans-serif; background: url(../pictures/ground.svg) } h1 { color: #246 }\n",
+    );
     put("style/page.js", "document.documentElement.classList.add('scripts-run');\n");
     put(
         "pictures/ground.svg",
@@ -122,7 +130,8 @@ fn write_tree(tree: &Path, articles: usize) {
     let to = |name: &str| format!("<a href=\"{}\">{}</a>", link(name, 0), escape(&title(name)));
     let film = "<p>It was filmed.</p><video controls preload=\"metadata\" width=\"320\" src=\"pictures/film.webm\"></video>";
     put(FILM_ARTICLE, &page("The film of the lighthouse", film, 0));
-    let album: String = (1..=12).map(|n| format!("<img src=\"pictures/p{n:02}.jpg\" alt=\"Picture {n}\">\n")).collect();
+    let album: String =
+        (1..=12).map(|n| format!("<img src=\"pictures/p{n:02}.jpg\" alt=\"Picture {n}\">\n")).collect();
     put(PICTURE_ARTICLE, &page("An album of pictures", &album, 0));
     let rare = format!("<p>The {RARE_WORD} is a leafhopper. See also {}.</p>", to(PICTURE_ARTICLE));
     put(RARE_ARTICLE, &page("Leafhoppers of the south", &rare, 0));
@@ -164,7 +173,8 @@ fn draw(tree: &Path) {
     ffmpeg(&["-f", "lavfi", "-i", "testsrc2=size=240x160:rate=1", "-frames:v", &frames], "p%02d.jpg");
     ffmpeg(&["-f", "lavfi", "-i", "testsrc=size=48x48:rate=1", "-frames:v", "1"], "illustration.png");
     let clip = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/demo.mp4");
-    let small = ["-i", clip, "-an", "-vf", "scale=320:-2", "-r", "10", "-c:v", "libvpx", "-b:v", "400k", "-g", "20"];
+    let small =
+        ["-i", clip, "-an", "-vf", "scale=320:-2", "-r", "10", "-c:v", "libvpx", "-b:v", "400k", "-g", "20"];
     ffmpeg(&[small.as_slice(), &["-deadline", "realtime", "-cpu-used", "8"]].concat(), "film.webm");
 }
 
@@ -248,12 +258,14 @@ impl Chance {
 }
 
 const WORDS: &[&str] = &[
-    "amber", "anchor", "apple", "autumn", "barley", "basin", "beacon", "birch", "bridge", "canal", "candle", "castle", "cedar",
-    "chapel", "cliff", "cloud", "copper", "coral", "crane", "delta", "desert", "dragon", "eagle", "ember", "falcon", "fern",
-    "ferry", "flint", "forest", "fountain", "garden", "glacier", "granite", "harbour", "hazel", "heron", "hill", "island",
-    "ivory", "jasper", "kettle", "lagoon", "lantern", "larch", "light", "linden", "marble", "market", "meadow", "mill", "mirror",
-    "monument", "moor", "mountain", "needle", "north", "oak", "oasis", "orchard", "otter", "palace", "pebble", "pine", "plain",
-    "quarry", "quartz", "quay", "rain", "raven", "reed", "river", "rowan", "saddle", "salmon", "saltern", "shore", "silver",
-    "sparrow", "spring", "station", "stone", "summer", "swan", "temple", "thistle", "tide", "tower", "tunnel", "valley",
-    "village", "violet", "walnut", "water", "well", "willow", "winter", "wolf", "yarrow", "yew", "zephyr",
+    "amber", "anchor", "apple", "autumn", "barley", "basin", "beacon", "birch", "bridge", "canal", "candle",
+    "castle", "cedar", "chapel", "cliff", "cloud", "copper", "coral", "crane", "delta", "desert", "dragon",
+    "eagle", "ember", "falcon", "fern", "ferry", "flint", "forest", "fountain", "garden", "glacier",
+    "granite", "harbour", "hazel", "heron", "hill", "island", "ivory", "jasper", "kettle", "lagoon",
+    "lantern", "larch", "light", "linden", "marble", "market", "meadow", "mill", "mirror", "monument",
+    "moor", "mountain", "needle", "north", "oak", "oasis", "orchard", "otter", "palace", "pebble", "pine",
+    "plain", "quarry", "quartz", "quay", "rain", "raven", "reed", "river", "rowan", "saddle", "salmon",
+    "saltern", "shore", "silver", "sparrow", "spring", "station", "stone", "summer", "swan", "temple",
+    "thistle", "tide", "tower", "tunnel", "valley", "village", "violet", "walnut", "water", "well", "willow",
+    "winter", "wolf", "yarrow", "yew", "zephyr",
 ];

@@ -19,7 +19,8 @@ impl Served {
         let name = zim.file_name().expect("a file").to_string_lossy().into_owned();
         let torrent = Torrent::of_file(&name, &std::fs::read(zim).expect("it is there"));
         let seeds = Seeds::of(&torrent, 2);
-        let all: Vec<_> = seeds.flags().into_iter().chain(flags.iter().map(|flag| (*flag).to_owned())).collect();
+        let all: Vec<_> =
+            seeds.flags().into_iter().chain(flags.iter().map(|flag| (*flag).to_owned())).collect();
         let (running, url) = start(torrent.typed(), &all);
         Served { running, url, _swarm: Some((torrent, seeds)) }
     }
