@@ -8,7 +8,8 @@ const MAGIC: u32 = 72_173_914;
 /// "There is none", of the main page and the layout page.
 const NONE: u32 = u32::MAX;
 
-/// Where everything is. Offsets are bytes of the file, and lie within it.
+/// Where everything is, in bytes of the file. The path list lies within it; the others are looked at where they are needed, so
+/// that one of them can be broken and the rest be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
     /// 5 or 6.
@@ -22,8 +23,9 @@ pub struct Header {
     pub path_pointers_at: u64,
     /// A `u32` for each entry, in the order of namespaces and titles; `None` where there is no such list.
     pub title_pointers_at: Option<u64>,
-    /// A `u64` for each cluster.
+    /// A `u64` for each cluster; not looked at.
     pub cluster_pointers_at: u64,
+    /// Not looked at.
     pub mime_list_at: u64,
     /// The entry's number.
     pub main_page: Option<u32>,
@@ -57,9 +59,10 @@ impl Header {
                 ))),
             }
         };
+        // One that is broken is as none: titles are found by other lists, or by paths.
         let title_pointers_at = match u64_at(40) {
             0 | u64::MAX => None,
-            at => Some(list("title list", at, entries, 4)?),
+            at => list("title list", at, entries, 4).ok(),
         };
         let some = |index: u32| Some(index).filter(|&index| index != NONE && index < entries);
         Ok(Header {
@@ -70,8 +73,8 @@ impl Header {
             clusters,
             path_pointers_at: list("path list", u64_at(32), entries, 8)?,
             title_pointers_at,
-            cluster_pointers_at: list("cluster list", u64_at(48), clusters, 8)?,
-            mime_list_at: list("list of types", u64_at(56), 1, 1)?,
+            cluster_pointers_at: u64_at(48),
+            mime_list_at: u64_at(56),
             main_page: some(u32_at(64)),
             checksum_at: Some(u64_at(72))
                 .filter(|&at| at >= HEADER as u64 && at.checked_add(16).is_some_and(|end| end <= length)),
