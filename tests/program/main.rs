@@ -2,6 +2,8 @@
 
 #![allow(clippy::disallowed_methods, reason = "these sockets are other programs', not peerflix's")]
 
+#[cfg(target_os = "linux")]
+mod books;
 mod config;
 mod crafted;
 mod ending;

@@ -1,0 +1,44 @@
+//! A person with Chromium, and pages that come through a swarm.
+
+use serde_json::{Value, json};
+
+use super::browser::{Browser, ENTER};
+use super::encyclopedia::{FILM_ARTICLE, PICTURE_ARTICLE, RARE_ARTICLE, RARE_WORD, encyclopedia};
+use super::kiwix::Kiwix;
+
+/// How many pictures are on the page, and how many of them are to be seen.
+fn pictures(browser: &Browser) -> Value {
+    browser.runs("const all = [...document.images]; return [all.length, all.filter(one => one.complete && one.naturalWidth > 0).length]")
+}
+
+/// Plays, goes to another place, and plays there.
+fn plays_and_seeks(browser: &Browser) {
+    browser.runs("document.querySelector('video').play()");
+    browser.sees("return document.querySelector('video').currentTime > 0.2");
+    browser.runs("document.querySelector('video').currentTime = 45");
+    let seen = browser.sees(
+        "const film = document.querySelector('video'); return film.currentTime > 45.1 && [film.videoWidth, film.duration | 0]",
+    );
+    assert_eq!(seen, json!([320, 60]));
+    browser.runs("document.querySelector('video').pause()");
+}
+
+#[test]
+fn chromium_reads_kiwix_serve() {
+    let kiwix = Kiwix::serving(&encyclopedia().zim, &["--nosearchbar"]);
+    let browser = Browser::start();
+    let home = format!("{}/encyclopedia/", kiwix.url());
+    browser.goes_to(&home);
+    assert_eq!(browser.runs("return document.title"), "The Encyclopedia of Nothing");
+    browser.is_pictured("kiwix-main");
+    browser.clicks(&format!("a[href='./{PICTURE_ARTICLE}']"));
+    browser.sees("return document.title == 'An album of pictures' && document.readyState == 'complete'");
+    assert_eq!(pictures(&browser), json!([12, 12]));
+    browser.goes_to(&format!("{home}{FILM_ARTICLE}"));
+    plays_and_seeks(&browser);
+    let outside: Vec<_> =
+        browser.asked_for().into_iter().filter(|url| !url.starts_with(&kiwix.url())).collect();
+    assert_eq!(outside, Vec::<String>::new());
+    println!("{:?}", browser.complains());
+    let _ = (RARE_ARTICLE, RARE_WORD, ENTER);
+}
