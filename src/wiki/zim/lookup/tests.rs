@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
+use super::spans::Span;
 use super::*;
 use crate::wiki::zim::far::{Cost, Far};
 use crate::wiki::zim::made_up::MadeUp;
@@ -120,8 +121,8 @@ fn entries_with_parameters_and_gaps_between_them_are_found() {
         let pointer = at + number * 8..at + number * 8 + 8;
         let place = u64::from_le_bytes(file[pointer.clone()].try_into().unwrap()) as usize;
         let (_, length) = Dirent::read(&Bytes::copy_from_slice(&file[place..])).unwrap().unwrap();
-        moved[pointer].copy_from_slice(&(moved.len() as u64).to_le_bytes());
         let start = moved.len();
+        moved[pointer].copy_from_slice(&(start as u64).to_le_bytes());
         moved.extend_from_slice(&file[place..place + length]);
         if number % 2 == 0 {
             // Parameters that look like an entry, and some bytes that are of nobody.

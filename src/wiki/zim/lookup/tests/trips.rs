@@ -1,5 +1,6 @@
 //! What a search takes over a swarm: held here, for files of a million entries and of twenty million.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::*;
