@@ -1,5 +1,8 @@
 //! The books of a library as a web site, with the paths of kiwix-serve. The server is [`crate::http`]; this is its extension.
 
+mod links;
+pub mod prefetch;
+
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use hyper::http::request;
