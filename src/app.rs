@@ -17,10 +17,12 @@ mod play;
 mod report;
 mod scratch;
 mod session;
+mod side_by_side;
 mod telling;
 mod view;
 mod watch;
 mod why;
+mod wiki;
 
 use std::io::Write;
 use std::path::Path;
@@ -56,6 +58,10 @@ pub fn run(cli: Cli) -> Exit {
         Some(Command::Mount(flags)) => {
             trace_to_stderr(flags.verbose);
             in_runtime(|ending| mount::mount(flags, ending))
+        }
+        Some(Command::Wiki(flags)) => {
+            trace_to_stderr(flags.verbose);
+            in_runtime(|ending| wiki::wiki(flags, ending))
         }
         Some(Command::Doctor(flags)) => {
             trace_to_stderr(flags.verbose);

@@ -49,6 +49,12 @@ pub enum Event {
     Mounted { at: Option<String>, url: Option<String> },
     /// The folder is gone again. `by_others`: not by this peerflix, so that it ends.
     Unmounted { at: Option<String>, by_others: bool },
+    /// ZIM files are served as a web site at this URL; again whenever one more is.
+    Site { url: String, books: Vec<Book> },
+    /// Once a second while anything changes: of all books, and what their readers wait for.
+    Visit(Visit),
+    /// Articles of a book are kept: all that the pattern means. Of these, some could not be (`failed`).
+    Pinned { book: String, pattern: String, articles: u64, failed: u64 },
     /// A file is whole.
     Finished { index: usize, path: String },
     /// What a person would be told.
@@ -68,6 +74,36 @@ pub struct File {
     /// `None` where nothing is served (`list`, `--stdout`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
+}
+
+/// A ZIM file.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Book {
+    /// As its URLs have it.
+    pub name: String,
+    /// The torrent that it is in; `None`: it is a file on this computer.
+    pub torrent: Option<usize>,
+    /// Its path in the torrent, or on this computer.
+    pub path: String,
+    pub length: u64,
+    /// Its main page.
+    pub url: String,
+}
+
+/// What the readers of a site have had, and wait for.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Visit {
+    /// Of all books.
+    pub length: u64,
+    pub had: u64,
+    /// In this run.
+    pub downloaded: u64,
+    pub uploaded: u64,
+    pub download_rate: u64,
+    pub upload_rate: u64,
+    /// Reads that wait, and the bytes that they want.
+    pub reads: usize,
+    pub bytes: u64,
 }
 
 /// The numbers as they are now.

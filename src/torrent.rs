@@ -51,6 +51,9 @@ use crate::swarm::{Blocklist, Ending, PeerReport, SwarmCounts, SwarmHandle};
 /// How long [`Torrent::close`] takes at most.
 const CLOSING: Duration = Duration::from_millis(950);
 
+/// Beside the journal.
+const NOTES: &str = "notes.json";
+
 /// How a torrent is opened. The default streams the largest video into the user's cache folder, finds peers in every
 /// way there is, and feeds others.
 #[derive(Clone, Debug)]
@@ -248,6 +251,12 @@ impl Torrent {
     /// The folder in which its files lie, or will, at their paths.
     pub fn folder(&self) -> &Path {
         &self.shared.keeps.folder
+    }
+
+    /// A file that peerflix's faces may keep beside the journal, for what they remember of this torrent between runs. It is removed
+    /// with the torrent. Its folder is there once the files are known.
+    pub fn notes(&self) -> &Path {
+        &self.shared.keeps.notes
     }
 
     /// The numbers as they are now.

@@ -1,6 +1,7 @@
 //! What the terminal shows: what is going on now, and what a viewer waits for. Draws; knows nothing of how it came about.
 
 mod bar;
+mod books;
 mod graph;
 mod input;
 mod layout;
@@ -91,6 +92,8 @@ pub struct View {
     pub paused: bool,
     /// The folder that is shown, if that is what is done.
     pub mount: Option<MountView>,
+    /// The web site that is served, if that is what is done.
+    pub site: Option<SiteView>,
     /// Where candidates come from and what became of them, one short phrase each, such as `DHT: 12 peers`.
     pub sources: Vec<String>,
 }
@@ -128,6 +131,58 @@ pub struct ReadView {
     /// Of these, those that stand still.
     pub waiting: usize,
     /// What comes of it, in bytes a second.
+    pub rate: u64,
+}
+
+/// ZIM files as a web site. Bytes are bytes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SiteView {
+    /// Of all books.
+    pub length: u64,
+    /// Of these, that are here.
+    pub had: u64,
+    /// Reads that stand still, and what they want.
+    pub reads: usize,
+    pub bytes: u64,
+    pub books: Vec<BookView>,
+    /// What is not known to have books yet, each with a sentence that says why.
+    pub waiting: Vec<(String, String)>,
+}
+
+impl SiteView {
+    /// With the sums of the books.
+    pub fn new(books: Vec<BookView>, waiting: Vec<(String, String)>) -> SiteView {
+        let sum = |number: fn(&BookView) -> u64| books.iter().map(number).fold(0, u64::saturating_add);
+        SiteView {
+            length: sum(|book| book.length),
+            had: sum(|book| book.had),
+            reads: books.iter().map(|book| book.reads).sum(),
+            bytes: sum(|book| book.bytes),
+            books,
+            waiting,
+        }
+    }
+
+    /// No book comes from a swarm, nor will one.
+    pub fn is_local(&self) -> bool {
+        self.waiting.is_empty() && self.books.iter().all(|book| book.is_local)
+    }
+}
+
+/// One of its books.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct BookView {
+    pub name: String,
+    pub length: u64,
+    pub had: u64,
+    /// It is a file on this computer: there is no swarm.
+    pub is_local: bool,
+    /// Reads of it that stand still, and what they want.
+    pub reads: usize,
+    pub bytes: u64,
+    /// Connected.
+    pub peers: usize,
+    /// Bytes a second from them.
     pub rate: u64,
 }
 

@@ -36,6 +36,19 @@ pub(super) struct Moment {
     pub(super) trouble: Option<String>,
     pub(super) whereabouts: Vec<Whereabouts>,
     pub(super) paused: bool,
+    /// What a site has, and what its readers wait for, if it is one.
+    pub(super) visit: Option<Visit>,
+}
+
+/// The books of a site, all together, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Visit {
+    pub(super) length: u64,
+    /// Of these, that are here.
+    pub(super) had: u64,
+    /// Reads that stand still, and what they want.
+    pub(super) reads: usize,
+    pub(super) bytes: u64,
 }
 
 /// The file that it is all about now.
@@ -77,8 +90,10 @@ pub(super) struct Observer {
     /// How long the films play, as far as that is known; `None` inside: it cannot be told.
     durations: Arc<Mutex<HashMap<usize, Option<Duration>>>>,
     asked: HashSet<usize>,
-    /// Any program may read any file: what is read is not one film that is played.
-    is_folder: bool,
+    /// Any file may be read at any time: what is read is not one film that is played.
+    is_of_equals: bool,
+    /// A torrent that is waited for by readers that no file shows.
+    waited_for: Option<usize>,
     /// Of each peer of each torrent: the bytes that it had brought when it was last looked at, and its pace.
     paces: HashMap<(usize, SocketAddr), Pace>,
 }
@@ -103,14 +118,20 @@ impl Observer {
             rate: None,
             durations: Arc::default(),
             asked: HashSet::new(),
-            is_folder: false,
+            is_of_equals: false,
+            waited_for: None,
             paces: HashMap::new(),
         }
     }
 
-    /// The torrents are shown as a folder: only what is read is looked at, and nothing for a forecast's sake.
-    pub(super) fn watch_folder(&mut self) {
-        self.is_folder = true;
+    /// The torrents are shown as a folder or a site: only what is read is looked at, and nothing for a forecast's sake.
+    pub(super) fn watch_equals(&mut self) {
+        self.is_of_equals = true;
+    }
+
+    /// A reader that no file shows waits for this torrent, or none does any more.
+    pub(super) fn note_wait(&mut self, torrent: Option<usize>) {
+        self.waited_for = torrent;
     }
 
     /// Since the session began.
@@ -160,7 +181,7 @@ impl Observer {
             ..Moment::default()
         };
         if let Some(file) = file {
-            if !self.is_folder {
+            if !self.is_of_equals {
                 self.ask_duration(lineup, &file);
             }
             if let Some(duration) = lock(&self.durations).get(&file.index) {
@@ -169,19 +190,20 @@ impl Observer {
             self.playback.note(self.begun.elapsed(), &file.report);
             moment.playing = self.playback.playing(&file.report);
             moment.playing.stalls += self.stalls_before;
-            if !self.is_folder {
+            if !self.is_of_equals {
                 moment.forecast = self.forecast(&file, &moment.playing);
             }
             moment.file = Some(file);
         }
         let waits = match &moment.file {
-            None => known.is_none(),
+            None => known.is_none() || self.waited_for.is_some(),
             // Nobody need read a folder.
-            Some(file) if self.is_folder => file.report.readers.iter().any(|reader| reader.waiting),
+            Some(file) if self.is_of_equals => file.report.readers.iter().any(|reader| reader.waiting),
             Some(file) => !file.is_whole() && is_waited_for(file, &moment.playing),
         };
         if waits {
-            let whereabouts = whereabouts.get(torrent.unwrap_or(0)).and_then(Option::as_ref);
+            let whereabouts = whereabouts.get(torrent.or(self.waited_for).unwrap_or(0));
+            let whereabouts = whereabouts.and_then(Option::as_ref);
             moment.why =
                 whereabouts.and_then(|whereabouts| why::why(whereabouts, &moment.statistics, moment.paused));
         }
@@ -229,7 +251,7 @@ impl Observer {
     ) -> Option<Current> {
         // Subtitles and pictures are read beside a film, and are not what it is about.
         let is_shown = |index: usize| {
-            self.is_folder
+            self.is_of_equals
                 || files.queue.contains(&index)
                 || files.files.get(index).is_some_and(|file| file.is_video() || file.is_audio())
         };
@@ -239,7 +261,7 @@ impl Observer {
         });
         let newest = read.max().filter(|&(count, _)| self.read.is_none_or(|before| count > before));
         let now = self.current.filter(|&current| current < files.files.len());
-        let otherwise = (!self.is_folder).then_some(files.chosen);
+        let otherwise = (!self.is_of_equals).then_some(files.chosen);
         let index = newest.map(|(_, index)| index).or(now).or(otherwise)?;
         if let Some((count, _)) = newest {
             self.read = Some(count);

@@ -5,28 +5,24 @@ mod shown;
 mod status;
 mod ways;
 
-use std::collections::HashSet;
 use std::path::Path;
 
-use futures_util::FutureExt;
-use futures_util::future::join_all;
 use tokio::task::JoinSet;
 
-use self::shown::{follow, shown};
+use self::shown::follow;
 pub(super) use self::status::status;
 use self::ways::Ways;
 use super::ending::Ending;
 use super::exit::{Exit, Failure, OrExit};
 use super::session::{Attended, Session};
+use super::side_by_side::{open_all, options_of_equals, style};
 use super::telling::Teller;
-use super::watch::{options, tell_end};
+use super::watch::tell_end;
 use crate::cli::Mount;
 use crate::events::Event;
 use crate::mount::shelf::Shelf;
 use crate::mount::tree::Shown;
-use crate::source::{self, Source, SourceError};
-use crate::torrent::{Choice, Options, Torrent};
-use crate::tui::Style;
+use crate::torrent::{Options, Torrent};
 
 /// Where it is if nobody says where.
 const PLACE: &str = "peerflix";
@@ -45,18 +41,8 @@ pub(super) async fn mount(flags: &Mount, ending: Ending) -> Result<Exit, Failure
 }
 
 fn prepare(flags: &Mount, teller: Teller, ending: Ending) -> Result<(Session, Options), Failure> {
-    let options = Options {
-        // Whatever is in it may be read, and all of it is what `--all` means.
-        choice: Choice::All,
-        background: flags.place.all,
-        trace: flags.trace.clone(),
-        ..options(&flags.swarm, &flags.storage)?
-    };
-    let style = if flags.json { Style::Json } else { Style::of_terminal(flags.quiet) };
-    let style = match style {
-        Style::Live { .. } if flags.verbose > 0 => Style::Lines,
-        style => style,
-    };
+    let options = options_of_equals(&flags.swarm, &flags.storage, flags.trace.clone(), flags.place.all)?;
+    let style = style(flags.json, flags.quiet, flags.verbose);
     let mut session = Session::new(style, flags.torrents.len(), teller, ending)?;
     session.show_folder();
     if flags.storage.remove {
@@ -73,17 +59,23 @@ async fn show(
     ending: &Ending,
 ) -> Result<Exit, Failure> {
     let path = options.path.clone();
-    let Some(opened) = open(session, flags, options).await? else { return Ok(Exit::Interrupted) };
-    let shelf = Shelf::new(opened.iter().map(|one| one.shown.clone()).collect());
+    let opened = open_all(session, &flags.torrents, &options, false).await?;
+    let Some(opened) = opened else { return Ok(Exit::Interrupted) };
+    let opened: Vec<(Torrent, Shown)> = opened
+        .into_iter()
+        // Whatever is in what was typed as a link, it is a folder.
+        .map(|one| (one.torrent, Shown { name: one.name, is_folder: one.is_link, files: one.files }))
+        .collect();
+    let shelf = Shelf::new(opened.iter().map(|(_, shown)| shown.clone()).collect());
     let mut following = JoinSet::new();
-    for (slot, one) in opened.iter().enumerate() {
-        shelf.open_torrent(slot, std::sync::Arc::new(one.torrent.clone()));
-        if one.shown.files.is_none() {
-            following.spawn(follow(shelf.clone(), slot, one.torrent.clone()));
+    for (slot, (torrent, shown)) in opened.iter().enumerate() {
+        shelf.open_torrent(slot, std::sync::Arc::new(torrent.clone()));
+        if shown.files.is_none() {
+            following.spawn(follow(shelf.clone(), slot, torrent.clone()));
         }
     }
     if let Some(at) = ways::folder(flags) {
-        let folders = opened.iter().map(|one| place::Taken::of(&one.torrent, &one.shown, path.is_some()));
+        let folders = opened.iter().map(|(torrent, shown)| place::Taken::of(torrent, shown, path.is_some()));
         place::check(at, folders).or_exit(Exit::Usage)?;
     }
     drop(opened);
@@ -104,60 +96,6 @@ async fn show(
     ways.close().await;
     session.teller.tell(&Event::Unmounted { at, by_others });
     Ok(Exit::Success)
-}
-
-/// A torrent that is open, and how it is shown.
-struct Opened {
-    torrent: Torrent,
-    shown: Shown,
-}
-
-/// Opens all that were typed; those that cannot be had are left out, unless none is left. `None`: the end was asked for first.
-async fn open(
-    session: &mut Session,
-    flags: &Mount,
-    options: Options,
-) -> Result<Option<Vec<Opened>>, Failure> {
-    let (net, cache) = (session.net.clone(), options.metadata_cache());
-    let resolving = join_all(flags.torrents.iter().map(|typed| source::resolve(typed, &net, &cache)));
-    let Attended::Done(sources) = session.attend(resolving).await else { return Ok(None) };
-    let mut opened = Vec::new();
-    let mut seen = HashSet::new();
-    let mut failed = None;
-    for (index, (typed, source)) in flags.torrents.iter().zip(sources).enumerate() {
-        match open_one(session, index, source, &options, &mut seen).await {
-            Ok(one) => opened.push(one),
-            Err(failure) if flags.torrents.len() == 1 => return Err(failure),
-            Err(failure) => {
-                session.do_without(index, typed, &failure);
-                failed = Some(failure);
-            }
-        }
-    }
-    match (opened.is_empty(), failed) {
-        (true, Some(failure)) => Err(failure),
-        _ => Ok(Some(opened)),
-    }
-}
-
-async fn open_one(
-    session: &mut Session,
-    index: usize,
-    source: Result<Source, SourceError>,
-    options: &Options,
-    seen: &mut HashSet<source::InfoHash>,
-) -> Result<Opened, Failure> {
-    let source = source.or_exit(Exit::Source)?;
-    if !seen.insert(source.info_hash) {
-        return Err(anyhow::anyhow!("it is the same torrent as one before it")).or_exit(Exit::Usage);
-    }
-    let (name, is_folder) = shown(&source);
-    session.open(index, source, options.clone()).await?;
-    let torrent = session.torrent(index).cloned();
-    // It was opened a line above.
-    let Some(torrent) = torrent else { return Err(anyhow::anyhow!("it is not open")).or_exit(Exit::Failure) };
-    let files = torrent.files().now_or_never().and_then(Result::ok);
-    Ok(Opened { torrent, shown: Shown { name, is_folder, files } })
 }
 
 /// Says where it is, and how one gets in and out.

@@ -1,36 +1,33 @@
 //! What is typed, from its first byte to the last thing closed: the parts that every command shares.
 
+mod face;
 mod keys;
+mod opening;
 mod queue;
+mod serving;
 
 use std::collections::HashSet;
-use std::net::{IpAddr, Ipv4Addr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::Context;
-use futures_util::FutureExt;
 use tokio::sync::{mpsc, watch};
 
+use self::face::Face;
+use self::opening::Arrival;
 use super::ending::Ending;
 use super::exit::{Exit, Failure, OrExit};
 use super::lineup::Lineup;
 use super::moment::{Moment, Observer};
 use super::telling::Teller;
-use super::{report, sentence, view};
-use crate::cli::ServerFlags;
+use super::view;
 use crate::events::Event;
-use crate::http::route::path_of;
-use crate::http::{self, HttpError, Server, ServerConfig};
-use crate::mount::shelf::Shelf;
-use crate::mount::status::Status;
+use crate::http::Server;
 use crate::net::{Network, NetworkConfig};
 use crate::player::Player;
-use crate::read::{Contents, Files, ReadError};
-use crate::source::{self, Source};
-use crate::torrent::{Options, Torrent};
-use crate::tui::{Key, MountView, Screen, Stage, Style, View};
+use crate::read::Contents;
+use crate::torrent::Torrent;
+use crate::tui::{Key, Screen, Stage, Style, View};
 
 pub(super) use queue::files_event;
 
@@ -91,27 +88,8 @@ pub(super) struct Session {
     told: HashSet<usize>,
     /// How far the file that was last read has been played, as a share: its number, and that.
     reached: Option<(usize, f64)>,
-    /// Where the torrents are shown as a folder.
-    folder: Option<Folder>,
-    is_folder: bool,
-}
-
-/// The folder that is shown.
-struct Folder {
-    at: Option<PathBuf>,
-    shelf: Shelf,
-    /// As it was last looked at.
-    seen: Option<(Instant, MountView)>,
-}
-
-/// A torrent may have very many files: what is read of them is looked at no oftener.
-const FOLDER_EVERY: Duration = Duration::from_secs(1);
-
-/// A torrent that was opened beside the first one, or why not.
-struct Arrival {
-    torrent: usize,
-    typed: String,
-    opened: Result<Torrent, Failure>,
+    /// What the torrents are shown as.
+    face: Face,
 }
 
 impl Session {
@@ -149,38 +127,12 @@ impl Session {
             removes: false,
             told: HashSet::new(),
             reached: None,
-            folder: None,
-            is_folder: false,
+            face: Face::Films,
         })
     }
 
     pub(super) fn set_hooks(&mut self, hooks: Hooks) {
         self.hooks = hooks;
-    }
-
-    /// Its torrents are shown as a folder: none of them comes first, and what is fetched beside what is read is the
-    /// torrents' own business.
-    pub(super) fn show_folder(&mut self) {
-        self.lineup = Lineup::of_equals(self.torrents.len());
-        self.observer.watch_folder();
-        self.fetches = false;
-        self.is_folder = true;
-    }
-
-    /// The folder is there; mounted at this place, if it is.
-    pub(super) fn folder_shown(&mut self, at: Option<&Path>, shelf: Shelf) {
-        self.folder = Some(Folder { at: at.map(Path::to_owned), shelf, seen: None });
-    }
-
-    /// For the screen, if there is one.
-    fn mount_view(&mut self) -> Option<MountView> {
-        let is_live = self.is_live();
-        let folder = self.folder.as_mut().filter(|_| is_live)?;
-        if folder.seen.as_ref().is_none_or(|(at, _)| at.elapsed() >= FOLDER_EVERY) {
-            let at = folder.at.as_ref().map(|at| at.display().to_string());
-            folder.seen = Some((Instant::now(), view::of_mount(at, Status::of(&folder.shelf))));
-        }
-        folder.seen.as_ref().map(|(_, seen)| seen.clone())
     }
 
     /// One that was opened.
@@ -212,135 +164,12 @@ impl Session {
         matches!(self.style, Style::Live { .. })
     }
 
-    /// Starts to serve, before it is known what. Gives the URL.
-    pub(super) async fn listen(&mut self, flags: &ServerFlags) -> Result<String, Failure> {
-        let (net, contents) = (self.net.clone(), Arc::new(self.lineup.clone()));
-        let url =
-            self.listen_with(flags, |config| http::serve(contents, config, |at| net.tcp_listen(at))).await?;
-        self.teller.tell(&Event::Listening {
-            url: url.clone(),
-            playlist: playlist_of(&url),
-            port: self.server.as_ref().map_or(0, |server| server.address().port()),
-        });
-        Ok(url)
-    }
-
-    /// Has `serve` start what answers at the address of these flags. Gives the URL.
-    pub(super) async fn listen_with(
-        &mut self,
-        flags: &ServerFlags,
-        serve: impl FnOnce(ServerConfig) -> Result<Server, HttpError>,
-    ) -> Result<String, Failure> {
-        let otherwise = ServerConfig::default();
-        let mut config = ServerConfig {
-            hostname: flags.hostname.clone(),
-            port: flags.port.unwrap_or(otherwise.port),
-            ..otherwise
-        };
-        if let Some(name) = flags.hostname.as_deref().filter(|name| name.parse::<IpAddr>().is_err()) {
-            let found = self.net.resolve(name, config.port).await;
-            let found = found.with_context(|| format!("{name} has no address")).or_exit(Exit::Address)?;
-            config.addresses = found.into_iter().map(|address| address.ip()).collect();
-        }
-        let server = serve(config).or_exit(Exit::Address)?;
-        if let (Some(taken), Some(_)) = (server.taken_port(), flags.port) {
-            self.say(&format!("port {taken} is taken: {} it is", server.address().port()));
-        }
-        let url = server.url();
-        if server.address().ip().is_unspecified()
-            && let Some(own) = self.own_address().await
-        {
-            self.say(&format!("other computers may connect, at http://{own}:{}/", server.address().port()));
-        }
-        self.server = Some(server);
-        self.url = Some(url.clone());
-        Ok(url)
-    }
-
-    /// The address by which this computer reaches others. Nothing is sent to find that out.
-    async fn own_address(&self) -> Option<IpAddr> {
-        let socket = self.net.udp_bind((Ipv4Addr::UNSPECIFIED, 0).into()).ok()?;
-        // Any address beyond this network would do; this one is for documents (RFC 5737).
-        socket.connect((Ipv4Addr::new(203, 0, 113, 1), 9)).await.ok()?;
-        socket.local_addr().ok().map(|address| address.ip())
-    }
-
     /// Says something that stays, in whatever way the session speaks.
     pub(super) fn say(&mut self, text: &str) {
         self.teller.tell(&Event::Message { text: text.to_owned() });
         if !self.teller.is_on() {
             self.screen.say(text);
         }
-    }
-
-    /// Starts the swarm of a torrent.
-    pub(super) async fn open(
-        &mut self,
-        torrent: usize,
-        source: Source,
-        options: Options,
-    ) -> Result<(), Failure> {
-        self.stage = Stage::Metadata;
-        let opened = open(source, options, self.net.clone(), &self.lineup, torrent, &self.teller).await;
-        match opened {
-            Ok(opened) => {
-                self.admit(torrent, opened);
-                Ok(())
-            }
-            Err(failure) => {
-                self.lineup.fail(torrent, ReadError::NotOpened(failure.error.to_string()));
-                Err(failure)
-            }
-        }
-    }
-
-    /// The same from what was typed, while something else goes on. It fetches nothing until its turn comes.
-    pub(super) fn open_beside(&mut self, torrent: usize, typed: String, options: Options) {
-        let (net, lineup, teller) = (self.net.clone(), self.lineup.clone(), self.teller.sibling());
-        let arrivals = self.arrivals.0.clone();
-        tokio::spawn(async move {
-            let cache = options.metadata_cache();
-            let options = Options { background: false, ..options };
-            let opened = match source::resolve(&typed, &net, &cache).await.or_exit(Exit::Source) {
-                Ok(source) => open(source, options, net, &lineup, torrent, &teller).await,
-                Err(failure) => Err(failure),
-            };
-            // Nobody is there to take it once the session closes: then it is dropped, and so ends.
-            let _ = arrivals.send(Arrival { torrent, typed, opened });
-        });
-    }
-
-    fn admit(&mut self, torrent: usize, opened: Torrent) {
-        if let Some(slot) = self.torrents.get_mut(torrent) {
-            *slot = Some(opened);
-        }
-    }
-
-    /// One of several torrents cannot be had: the others go on.
-    pub(super) fn do_without(&mut self, torrent: usize, typed: &str, failure: &Failure) {
-        let typed: String = typed.chars().take(80).collect();
-        self.say(&format!("going on without {typed}: {}", sentence(&failure.error)));
-        self.lineup.fail(torrent, ReadError::NotOpened(failure.error.to_string()));
-    }
-
-    /// Waits until the files are known. `None`: the end was asked for.
-    pub(super) async fn files(&mut self) -> Result<Option<Arc<Files>>, Failure> {
-        let lineup = self.lineup.clone();
-        let Attended::Done(files) = self.attend(lineup.files()).await else { return Ok(None) };
-        let files = match files {
-            Ok(files) => files,
-            Err(error) => {
-                let opened = self.torrents.iter().flatten().next();
-                let exit = opened.map_or(Exit::Failure, report::exit_of_failed);
-                // The user has asked to stream, not to open: the cause alone says it.
-                return match error {
-                    ReadError::NotOpened(why) => Err(anyhow::anyhow!(why)).or_exit(exit),
-                    error => Err(error).or_exit(exit),
-                };
-            }
-        };
-        self.note_chosen(&files);
-        Ok(Some(files))
     }
 
     fn torrent_of(&self, index: usize) -> Option<&Torrent> {
@@ -422,11 +251,11 @@ impl Session {
 
     /// Looks at everything, and tells whoever is to know.
     fn tick(&mut self) {
-        if let Some(folder) = &self.folder {
-            folder.shelf.sample();
-        }
+        self.face.sample();
+        self.observer.note_wait(self.face.waits_for());
         let cells = self.screen.cells();
-        let moment = self.observer.look(&self.lineup, &self.torrents, cells);
+        let moment =
+            Moment { visit: self.face.visit(), ..self.observer.look(&self.lineup, &self.torrents, cells) };
         if moment.trouble != self.trouble {
             if let Some(trouble) = moment.trouble.clone() {
                 self.say(&trouble);
@@ -441,25 +270,16 @@ impl Session {
         let is_safe = moment.forecast.as_ref().is_some_and(crate::forecast::Forecast::is_safe);
         self.is_safe.send_if_modified(|before| std::mem::replace(before, is_safe) != is_safe);
         self.teller.tell_moment(&moment);
-        if self.is_folder && self.lineup.known().is_some() {
+        if self.face.is_there(&self.lineup) {
             self.stage = Stage::Idle;
         }
         let (url, player) = (self.current_url_of(&moment), self.player_name.as_deref());
         let view = view::of(&moment, &self.stage, url, player);
-        let mount = self.mount_view();
-        self.screen.show(&View { mount, ..view });
+        // What a folder has takes a look at all of its files: only where it is drawn.
+        let mount = if self.is_live() { self.face.mount() } else { None };
+        let site = self.face.site();
+        self.screen.show(&View { mount, site, ..view });
         self.latest = moment;
-    }
-
-    /// The URL of a file.
-    pub(super) fn url_of(&self, files: &Files, index: usize) -> Option<String> {
-        let file = files.files.get(index)?;
-        Some(url_of(self.url_of_files()?, index, file.name()))
-    }
-
-    /// Where files are served by their numbers: a folder has paths instead.
-    fn url_of_files(&self) -> Option<&str> {
-        self.url.as_deref().filter(|_| !self.is_folder)
     }
 
     /// A player was started; its name is on the screen while it runs.
@@ -482,9 +302,11 @@ impl Session {
     /// Ends the player, tells peers, saves what is to be saved, gives the terminal back.
     pub(super) async fn close(mut self) -> Teller {
         let elapsed = self.observer.elapsed();
-        let summary = match self.is_folder {
-            true => Some(view::summary_of_folder(&self.lineup.statistics(), elapsed)),
-            false => view::summary(&self.latest, elapsed),
+        let summary = match self.face {
+            Face::Films => view::summary(&self.latest, elapsed),
+            Face::Folder(_) | Face::Site(_) => {
+                Some(view::summary_of_many(&self.lineup.statistics(), elapsed))
+            }
         };
         if let Some(summary) = summary.filter(|_| self.is_live()) {
             self.screen.say(&summary);
@@ -524,43 +346,6 @@ impl Session {
     }
 }
 
-async fn open(
-    source: Source,
-    options: Options,
-    net: Arc<Network>,
-    lineup: &Lineup,
-    torrent: usize,
-    teller: &Teller,
-) -> Result<Torrent, Failure> {
-    teller.tell(&Event::Resolved {
-        torrent,
-        info_hash: source.info_hash.to_string(),
-        has_metadata: source.metainfo.is_some(),
-    });
-    match Torrent::open(source, options, net).await {
-        Ok(opened) => {
-            lineup.open_torrent(torrent, Arc::new(opened.clone()));
-            // Known already, where the metadata was: whoever has been told the URL has got what was asked for.
-            if let Some(Ok(files)) = opened.files().now_or_never() {
-                lineup.know(torrent, files);
-                return Ok(opened);
-            }
-            let (lineup, knowing) = (lineup.clone(), opened.clone());
-            tokio::spawn(async move {
-                match knowing.files().await {
-                    Ok(files) => lineup.know(torrent, files),
-                    Err(error) => lineup.fail(torrent, error),
-                }
-            });
-            Ok(opened)
-        }
-        Err(error) => {
-            let exit = report::exit_of(&error);
-            Err(error).or_exit(exit)
-        }
-    }
-}
-
 /// `None` while nobody reads.
 fn reached(moment: &Moment) -> Option<(usize, f64)> {
     let file = moment.file.as_ref()?;
@@ -574,13 +359,4 @@ fn reached(moment: &Moment) -> Option<(usize, f64)> {
 
 fn path_on_disk(torrent: &Torrent, path: &str) -> PathBuf {
     path.split('/').fold(torrent.folder().to_owned(), |folder, part| folder.join(part))
-}
-
-/// Players remember by the URL how far a film was watched, so each film has its own, and not the server's plain `/`.
-fn url_of(server: &str, index: usize, name: &str) -> String {
-    format!("{}{}", server.trim_end_matches('/'), path_of(index, name))
-}
-
-fn playlist_of(server: &str) -> String {
-    format!("{}/.m3u", server.trim_end_matches('/'))
 }

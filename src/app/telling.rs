@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::moment::Moment;
-use crate::events::{self, Event, Progress, seconds};
+use crate::events::{self, Event, Progress, Visit, seconds};
 use crate::forecast::Forecast;
 
 /// Progress is told this often at most.
@@ -76,6 +76,7 @@ impl Teller {
 struct Changes {
     peers: Option<(usize, usize, usize)>,
     progress: Option<(Duration, Progress)>,
+    visit: Option<(Duration, Visit)>,
     first_bytes: HashSet<usize>,
     stalled: Option<(usize, Duration)>,
     why: Option<(Duration, String)>,
@@ -98,6 +99,14 @@ impl Changes {
             news.push(Event::Paused { paused: moment.paused });
         }
         self.file(now, moment, &mut news);
+        if let Some(visit) = visit(moment) {
+            let is_due =
+                |(at, told): &(Duration, Visit)| now.saturating_sub(*at) >= PROGRESS_EVERY && *told != visit;
+            if self.visit.as_ref().is_none_or(is_due) {
+                self.visit = Some((now, visit.clone()));
+                news.push(Event::Visit(visit));
+            }
+        }
         match &moment.why {
             None => self.why = None,
             Some(why) => {
@@ -174,6 +183,20 @@ fn told(index: usize, forecast: &Forecast) -> Event {
         start_after,
         text: forecast.to_string(),
     }
+}
+
+fn visit(moment: &Moment) -> Option<Visit> {
+    let (visit, numbers) = (moment.visit?, &moment.statistics);
+    Some(Visit {
+        length: visit.length,
+        had: visit.had,
+        downloaded: numbers.downloaded,
+        uploaded: numbers.uploaded,
+        download_rate: numbers.download_rate,
+        upload_rate: numbers.upload_rate,
+        reads: visit.reads,
+        bytes: visit.bytes,
+    })
 }
 
 fn progress(moment: &Moment, index: usize) -> Progress {

@@ -37,6 +37,7 @@ pub(super) fn of(moment: &Moment, stage: &Stage, url: Option<String>, player: Op
         forecast: moment.forecast.as_ref().map(ToString::to_string),
         paused: moment.paused,
         mount: None,
+        site: None,
         sources: moment.sources.clone(),
     }
 }
@@ -109,8 +110,8 @@ pub(super) fn summary(moment: &Moment, elapsed: Duration) -> Option<String> {
     ))
 }
 
-/// The same of a folder: nobody watches it, and it is about no single file.
-pub(super) fn summary_of_folder(numbers: &Statistics, elapsed: Duration) -> String {
+/// The same of a folder or a site: nobody watches it, and it is about no single file.
+pub(super) fn summary_of_many(numbers: &Statistics, elapsed: Duration) -> String {
     format!("{} down, {} up in {}", ByteSize(numbers.downloaded), ByteSize(numbers.uploaded), told(elapsed))
 }
 

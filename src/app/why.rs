@@ -67,6 +67,13 @@ pub(super) fn why(whereabouts: &Whereabouts, statistics: &Statistics, is_paused:
     })
 }
 
+/// A cause as a sentence of its own.
+pub(super) fn sentence(cause: &str) -> String {
+    let mut letters = cause.chars();
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    format!("{}.", first.chain(letters).collect::<String>().trim_end_matches('.'))
+}
+
 /// Where peers were looked for, and what became of those that were found.
 fn account(whereabouts: &Whereabouts) -> String {
     let (failed, gave) = sources(&whereabouts.sources);

@@ -63,29 +63,39 @@ pub(crate) fn of(command: &Command) -> Vec<Opt> {
     command.get_arguments().filter_map(|arg| of_arg(command, arg)).collect()
 }
 
-/// What can stand in a configuration: all options of `peerflix TORRENT`, and those that say how a mount is to be.
+/// What can stand in a configuration: all options of `peerflix TORRENT`, and those that say how a mount or a wiki is to be.
 pub(crate) fn settings(grammar: &Command) -> Vec<Opt> {
     let mut found = of(grammar);
     found.retain(|option| option.key != "config");
-    let mounts = grammar.find_subcommand(MOUNT).map(of).unwrap_or_default();
-    // Where it is, and what is asked of it, is of one time.
-    let stays = |option: &Opt| option.heading == "Mount" && !["at", "status"].contains(&option.key.as_str());
-    let is_new = |option: &Opt| found.iter().all(|known| known.key != option.key);
-    let more: Vec<Opt> = mounts.into_iter().filter(|option| stays(option) && is_new(option)).collect();
-    found.extend(more);
+    for (command, heading, of_one_time) in WITH_SETTINGS {
+        let more = grammar.find_subcommand(command).map(of).unwrap_or_default();
+        for option in more {
+            let stays = option.heading == heading && !of_one_time.contains(&option.key.as_str());
+            if stays && found.iter().all(|known| known.key != option.key) {
+                found.push(option);
+            }
+        }
+    }
     found
 }
 
 /// The beginning of a command line for which an option would be understood, and whose torrent is a matter of form.
 pub(crate) fn line_with(grammar: &Command, key: &str) -> Vec<&'static str> {
-    match of(grammar).iter().any(|option| option.key == key) {
-        true => vec!["peerflix", "x"],
-        false => vec!["peerflix", MOUNT, "x"],
+    let has_it = |command: &Command| of(command).iter().any(|option| option.key == key);
+    let other = WITH_SETTINGS
+        .iter()
+        .map(|(name, ..)| *name)
+        .find(|name| grammar.find_subcommand(name).is_some_and(has_it));
+    match other.filter(|_| !has_it(grammar)) {
+        None => vec!["peerflix", "x"],
+        Some(command) => vec!["peerflix", command, "x"],
     }
 }
 
-/// The one command that has settings of its own.
-const MOUNT: &str = "mount";
+/// The commands that have settings of their own, below which heading of their help these are, and those below it that are flags
+/// only: where it is, what is asked of it and what is kept is of one time.
+const WITH_SETTINGS: [(&str, &str, &[&str]); 2] =
+    [("mount", "Mount", &["at", "status"]), ("wiki", "Wiki", &["pin"])];
 
 fn of_arg(command: &Command, arg: &Arg) -> Option<Opt> {
     let key = arg.get_long()?.to_owned();
@@ -160,11 +170,10 @@ mod tests {
         assert_eq!((option("guard").kind, option("read-timeout").default()), (Kind::Many, Some("60")));
         assert_eq!(line_with(&grammar(), "guard"), ["peerflix", "mount", "x"]);
         assert_eq!(line_with(&grammar(), "port"), ["peerflix", "x"]);
-        assert!(
-            !found
-                .iter()
-                .any(|option| ["help", "version", "config", "at", "status"].contains(&option.key.as_str()))
-        );
+        assert_eq!(line_with(&grammar(), "no-bar"), ["peerflix", "wiki", "x"]);
+        assert!(!found.iter().any(|option| {
+            ["help", "version", "config", "at", "status", "pin"].contains(&option.key.as_str())
+        }));
     }
 
     #[test]

@@ -116,6 +116,14 @@ fn commands_have_what_they_need() {
     assert!(matches!(command(&["mount", "--status"]), Some(Command::Mount(mount)) if mount.place.status));
     assert!(parse(&["mount"]).is_err() && parse(&["mount", MAGNET, "--status"]).is_err());
     assert!(parse(&["mount", MAGNET, "--guard=a", "--no-guard"]).is_err());
+    let wiki = command(&["wiki", MAGNET, "a.zim", "--pin=Paris", "--pin", "List of *", "--open", "-a"]);
+    let Some(Command::Wiki(wiki)) = wiki else { panic!("{wiki:?}") };
+    assert_eq!(wiki.site.pin, ["Paris", "List of *"]);
+    assert_eq!(
+        (wiki.torrents.len(), wiki.site.open, wiki.site.all, wiki.site.no_bar),
+        (2, true, true, false)
+    );
+    assert!(parse(&["wiki"]).is_err() && parse(&["wiki", MAGNET, "--pin=Paris", "--remove"]).is_err());
     let clear = command(&["cache", "clear", "--older-than=2w", "--dry-run", "--cache", "/tmp/x"]);
     let Some(Command::Cache(Cache { command: Some(CacheCommand::Clear(clear)), cache, .. })) = clear else {
         panic!("{clear:?}")

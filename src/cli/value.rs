@@ -130,6 +130,14 @@ pub(super) fn program(text: &str) -> Result<String, String> {
     }
 }
 
+/// A title, a path, or a pattern: what is no pattern is a name.
+pub(super) fn pin(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("it is a title, a path, or a pattern: Paris, or 'List of *'".to_owned()),
+        name => Ok(name.to_owned()),
+    }
+}
+
 /// `30`, `30d`, or `4w`.
 pub(super) fn days(text: &str) -> Result<u64, String> {
     let (number, unit) = match text.char_indices().find(|(_, character)| !character.is_ascii_digit()) {

@@ -42,6 +42,9 @@ pub(crate) fn sentence(error: &Error, grammar: &Command, command: &Command) -> S
         (ErrorKind::MissingRequiredArgument, _) => {
             let missing = strings(error, ContextKind::InvalidArg);
             match missing.first().map(|name| plain(&first_word(name))).as_deref() {
+                Some(_) if command.get_name() == "wiki" => {
+                    format!("which torrent or ZIM file? Give {TORRENTS}, or a .zim file")
+                }
                 Some("the shell") => "which shell? bash, zsh, fish, or powershell".to_owned(),
                 _ => format!("which torrent? Give {TORRENTS}"),
             }

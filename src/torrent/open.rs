@@ -119,6 +119,7 @@ pub(super) async fn open(
         keeps: Keeps {
             metadata: options.metadata_cache(),
             folder: options.folders(source.info_hash).folder,
+            notes: options.folders(source.info_hash).state.join(super::NOTES),
             has_path: options.path.is_some(),
         },
         ending,

@@ -8,7 +8,7 @@ use ratatui::text::{Line, Span};
 use super::graph::{History, SAMPLES};
 use super::palette::Palette;
 use super::text::{clean, clock, counted, cut, first_rows, lasting, width, wrap};
-use super::{Stage, View, bar, line, peers, torrents};
+use super::{Stage, View, bar, books, line, peers, torrents};
 use crate::units::ByteSize;
 
 /// All that is drawn at one moment.
@@ -178,6 +178,11 @@ fn sections<'a>(scene: &'a Scene, area: Rect) -> Vec<Section<'a>> {
         let line = Line::from(vec![label(who, palette), Span::styled(text, style)]);
         sections.push(Section::line(4, line));
     }
+    if let Some(site) = &view.site {
+        let style = if site.reads > 0 { palette.waiting() } else { Style::new() };
+        let waits = Span::styled(books::waits(site.reads, site.bytes), style);
+        sections.push(Section::line(4, Line::from(vec![label("reads", palette), waits])));
+    }
     if scene.shows_help {
         sections.push(Section::gap(23));
         sections.push(Section::new(5, HELP.len() as u16, move |area, buffer| help(palette, area, buffer)));
@@ -218,7 +223,11 @@ fn messages<'a>(scene: &Scene, room: usize) -> Section<'a> {
 fn numbers<'a>(scene: &'a Scene, room: usize, sections: &mut Vec<Section<'a>>) {
     let Scene { view, palette, history, .. } = *scene;
     let numbers = &view.statistics;
-    if let Stage::Streaming { .. } = view.stage {
+    if view.site.as_ref().is_some_and(super::SiteView::is_local) {
+        return books_one_by_one(scene, sections);
+    }
+    let has_flows = matches!(view.stage, Stage::Streaming { .. }) || view.site.is_some();
+    if has_flows {
         let speed = |name, rate, total, graph: &dyn Fn(usize) -> String| {
             let rate = format!("{:>10}", format!("{}/s", ByteSize(rate)));
             let total = format!("{:>8} so far", ByteSize(total).to_string());
@@ -246,7 +255,7 @@ fn numbers<'a>(scene: &'a Scene, room: usize, sections: &mut Vec<Section<'a>>) {
         let text = cut(&text, room.saturating_sub(LABEL));
         sections.push(Section::line(8, Line::from(vec![label("peers", palette), Span::raw(text)])));
     }
-    if let Stage::Streaming { .. } = view.stage {
+    if has_flows {
         let text = format!(
             "{} good · {} bad · {} · {} wasted",
             numbers.verified_pieces,
@@ -268,6 +277,7 @@ fn numbers<'a>(scene: &'a Scene, room: usize, sections: &mut Vec<Section<'a>>) {
             draw: Box::new(move |area, buffer| torrents::draw(mount, palette, area, buffer)),
         });
     }
+    books_one_by_one(scene, sections);
     if !view.peers.is_empty() {
         let rows = peers::rows(&view.peers);
         sections.push(Section::gap(23));
@@ -287,6 +297,19 @@ fn numbers<'a>(scene: &'a Scene, room: usize, sections: &mut Vec<Section<'a>>) {
     }
 }
 
+fn books_one_by_one<'a>(scene: &'a Scene, sections: &mut Vec<Section<'a>>) {
+    let Some(site) = &scene.view.site else { return };
+    let (rows, palette) = (books::rows(site), scene.palette);
+    sections.push(Section::gap(22));
+    sections.push(Section {
+        rank: 11,
+        least: rows.min(1),
+        enough: rows.min(6),
+        most: rows,
+        draw: Box::new(move |area, buffer| books::draw(site, palette, area, buffer)),
+    });
+}
+
 /// The file, and how much of it is here.
 fn title(scene: &Scene, area: Rect, buffer: &mut Buffer) {
     let Scene { view, palette, .. } = *scene;
@@ -303,6 +326,12 @@ fn title(scene: &Scene, area: Rect, buffer: &mut Buffer) {
         if file.of > 1 {
             facts.insert(0, format!("file {} of {}", file.place, file.of));
         }
+    }
+    if let Some(site) = view.site.as_ref().filter(|site| site.length > 0) {
+        name = "peerflix wiki".to_owned();
+        let visit =
+            format!("this visit: {} of {}", ByteSize(view.statistics.downloaded), ByteSize(site.length));
+        facts.extend((!site.is_local()).then_some(visit));
     }
     let facts = facts.join(" · ");
     let facts = if width(&facts) + 12 > room { String::new() } else { facts };
@@ -323,7 +352,8 @@ fn status(view: &View) -> Option<String> {
     if let Some(waiting) = view.waiting.as_deref().filter(|text| !text.is_empty()) {
         return Some(clean(waiting));
     }
-    (!matches!(view.stage, Stage::Streaming { .. })).then(|| line::progress(view))
+    let is_told_below = matches!(view.stage, Stage::Streaming { .. }) || view.site.is_some();
+    (!is_told_below).then(|| line::progress(view))
 }
 
 /// What the player does; in a few words if there is little room.
@@ -425,7 +455,7 @@ fn label(text: &str, palette: Palette) -> Span<'static> {
 const HELP: [(&str, &str); 12] = [
     ("space", "pause, or go on: nothing is fetched or sent"),
     ("p", "pick another file"),
-    ("o", "open the folder of the files"),
+    ("o", "open the folder of the files; of a wiki, the browser"),
     ("c", "copy the URL"),
     ("q", "end; Ctrl-C too"),
     ("?", "these words, and back"),
@@ -451,8 +481,13 @@ fn footer<'a>(scene: &Scene, room: usize) -> Line<'a> {
     let help = if scene.shows_help { "back" } else { "keys" };
     let mut keys =
         vec![("space", pause), ("p", "pick"), ("o", "folder"), ("c", "copy URL"), ("?", help), ("q", "end")];
-    if scene.view.mount.is_some() && scene.view.url.is_none() {
+    let view = scene.view;
+    if view.mount.is_some() && view.url.is_none() {
         keys.retain(|(key, _)| *key != "c");
+    }
+    if view.site.is_some() {
+        keys.retain(|(key, _)| *key != "p");
+        keys.iter_mut().filter(|(key, _)| *key == "o").for_each(|(_, word)| *word = "browser");
     }
     let taken =
         |keys: &[(&str, &str)]| keys.iter().map(|(key, word)| key.len() + word.len() + 4).sum::<usize>();

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::bar::share;
 use super::text::{clean, counted};
-use super::{Stage, View};
+use super::{SiteView, Stage, View, books};
 use crate::units::ByteSize;
 
 /// While only numbers move, a line is written no oftener than that.
@@ -76,7 +76,8 @@ impl Plain {
 
     /// Somebody who waits in vain is told why, or at least who has been asked and what they said.
     fn explanation(&mut self, view: &View, now: Instant) -> Option<String> {
-        let is_alone = view.statistics.peers == 0 && view.stage != Stage::Resolving;
+        let has_swarm = view.site.as_ref().is_none_or(|site| !site.is_local());
+        let is_alone = view.statistics.peers == 0 && view.stage != Stage::Resolving && has_swarm;
         let is_waiting = (view.waiting.is_some() || is_alone) && !view.paused && !is_complete(view);
         if !is_waiting {
             self.waiting = None;
@@ -109,6 +110,9 @@ fn stalls(view: &View) -> bool {
 pub fn progress(view: &View) -> String {
     let numbers = &view.statistics;
     let paused = if view.paused { "paused; " } else { "" };
+    if let (Stage::Idle, Some(site)) = (&view.stage, &view.site) {
+        return format!("{paused}{}", of_site(view, site));
+    }
     match &view.stage {
         Stage::Resolving => "reading what the torrent is".into(),
         Stage::Idle => format!("nobody reads anything; {}", counted(numbers.peers, "peer")),
@@ -150,6 +154,22 @@ pub fn progress(view: &View) -> String {
 }
 
 /// Nobody need come any more.
+/// What a site's readers have had, and wait for.
+fn of_site(view: &View, site: &SiteView) -> String {
+    let numbers = &view.statistics;
+    let reads = books::waits(site.reads, site.bytes);
+    match site.is_local() {
+        true => reads,
+        false => format!(
+            "{reads}; {} of {} fetched, ↓ {}/s from {}",
+            ByteSize(numbers.downloaded),
+            ByteSize(site.length),
+            ByteSize(numbers.download_rate),
+            counted(numbers.peers, "peer")
+        ),
+    }
+}
+
 pub(super) fn is_complete(view: &View) -> bool {
     matches!(&view.stage, Stage::Streaming { length, .. } if had(view) >= *length)
 }

@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex};
 
 use futures_util::future::join_all;
 use tokio::sync::{OnceCell, watch};
-use tokio::task::{AbortHandle, spawn};
 
 pub use self::about::About;
 use self::names::{another, name_of};
@@ -68,7 +67,6 @@ impl Library {
             zim: OnceCell::new(),
             full_text: OnceCell::new(),
             about: OnceCell::new(),
-            preparing: Mutex::new(None),
         });
         shelf.books.push(book.clone());
         drop(shelf);
@@ -109,7 +107,6 @@ pub struct Book {
     zim: OnceCell<Result<Zim, ZimError>>,
     full_text: OnceCell<Option<FullText>>,
     about: OnceCell<About>,
-    preparing: Mutex<Option<AbortHandle>>,
 }
 
 impl Book {
@@ -122,20 +119,6 @@ impl Book {
             }
         });
         opened.await?.clone()
-    }
-
-    /// Asks the swarm for what every look-up needs, behind the first page; not twice.
-    pub fn prepare(&self, zim: &Zim) {
-        lock(&self.preparing).get_or_insert_with(|| {
-            let zim = zim.clone();
-            let preparing = spawn(async move {
-                // What could not be had is asked for again where it is needed.
-                if let Err(error) = zim.prepare().await {
-                    tracing::debug!(%error, "a book is not prepared");
-                }
-            });
-            preparing.abort_handle()
-        });
     }
 
     /// Its full-text index, opened at the first call; `None`: it has none that can be read.
@@ -181,13 +164,5 @@ impl Book {
             .map(|about| about.title.as_str())
             .filter(|title| !title.is_empty())
             .unwrap_or(&self.name)
-    }
-}
-
-impl Drop for Book {
-    fn drop(&mut self) {
-        if let Some(preparing) = lock(&self.preparing).take() {
-            preparing.abort();
-        }
     }
 }

@@ -39,11 +39,20 @@ use crate::http::{Extension, Reply};
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
 
-/// How the site looks.
+/// How the site looks, and how long its readers wait.
 #[derive(Clone, Copy, Debug)]
 pub struct SiteConfig {
     /// Pages have a thin bar on top.
     pub bar: bool,
+    /// What a page needs is asked for as soon as it is opened.
+    pub prefetches: bool,
+    pub patience: Patience,
+}
+
+impl Default for SiteConfig {
+    fn default() -> Self {
+        SiteConfig { bar: true, prefetches: true, patience: Patience::default() }
+    }
 }
 
 /// The site of a library. Cheap to clone.
@@ -53,7 +62,6 @@ pub struct Site(Arc<Inner>);
 struct Inner {
     library: Library,
     config: SiteConfig,
-    patience: Patience,
     ahead: Ahead,
     /// As feeds say it.
     started: String,
@@ -61,20 +69,15 @@ struct Inner {
 
 impl Site {
     pub fn new(library: Library, config: SiteConfig) -> Site {
-        Site::with_patience(library, config, Patience::default())
-    }
-
-    /// As [`new`](Self::new), for readers who wait so long.
-    pub fn with_patience(library: Library, config: SiteConfig, patience: Patience) -> Site {
         let started = catalog::written(SystemTime::now());
-        Site(Arc::new(Inner { library, config, patience, ahead: Ahead::default(), started }))
+        Site(Arc::new(Inner { library, config, ahead: Ahead::default(), started }))
     }
 
     async fn reply(&self, ask: &Ask, route: Route, known: oneshot::Sender<()>) -> Reply {
         let library = &self.0.library;
         let told = match route {
             Route::Front => return self.front(ask).await,
-            Route::Library => return front::reply(library, self.0.patience.silence, ask).await,
+            Route::Library => return front::reply(library, self.0.config.patience.silence, ask).await,
             Route::Entry { book, path, tree } => match self.book(&book).await {
                 Some(book) => {
                     let bar = self.0.config.bar && ask.wants_bar();
@@ -85,7 +88,7 @@ impl Site {
                         bar,
                         ask,
                         known,
-                        ahead: &self.0.ahead,
+                        ahead: self.0.config.prefetches.then_some(&self.0.ahead),
                     };
                     wanted.reply().await.map_err(|error| (String::from_utf8_lossy(&path).into_owned(), error))
                 }
@@ -111,7 +114,7 @@ impl Site {
             Route::Random => return self.random(ask).await,
             Route::Viewer => return front::viewer(library),
             Route::Catalog(catalog) => {
-                return catalog::reply(library, &catalog, self.0.patience.silence, &self.0.started, ask).await;
+                return catalog::reply(library, &catalog, self.0.config.patience.silence, &self.0.started, ask).await;
             }
             Route::Bar => return bar::switch(ask),
             Route::BarScript => return bar::fixed("text/javascript; charset=utf-8", bar::SCRIPT),
@@ -131,10 +134,10 @@ impl Site {
             match books.as_slice() {
                 [] if !waiting.is_empty() => {}
                 [book] if waiting.is_empty() => return own::redirect(&Tree::Content.root(&book.name)),
-                _ => return front::reply(library, self.0.patience.silence, ask).await,
+                _ => return front::reply(library, self.0.config.patience.silence, ask).await,
             }
             if changes.changed().await.is_err() {
-                return front::reply(library, self.0.patience.silence, ask).await;
+                return front::reply(library, self.0.config.patience.silence, ask).await;
             }
         }
     }
@@ -170,7 +173,6 @@ impl Site {
         let Some(book) = books.get(number) else { return errors::nothing(ask) };
         let found = async {
             let zim = book.zim().await?;
-            book.prepare(&zim);
             Ok((zim.any(rand::random()).await?, zim))
         };
         match found.await {
@@ -277,7 +279,7 @@ impl Extension for Site {
             let (site, is_patient) = (self.clone(), ask.is_navigation() && !ask.is_head);
             let work = async move { site.reply(&ask, route, tell).await }.boxed();
             match is_patient {
-                true => patiently(work, known, wanted, self.0.patience).await,
+                true => patiently(work, known, wanted, self.0.config.patience).await,
                 false => work.await,
             }
         }

@@ -36,6 +36,7 @@ fn the_help_of_each_command() {
     for command in [
         &["list"][..],
         &["mount"],
+        &["wiki"],
         &["demo"],
         &["doctor"],
         &["cache"],
@@ -111,6 +112,10 @@ fn every_usage_error() {
         &["mount", "x", "--read-timeout=soon"],
         &["mount", "x", "--vlc"],
         &["x", "--read-timeout=3"],
+        &["wiki"],
+        &["wiki", "x", "--pin=Paris", "--remove"],
+        &["wiki", "x", "--webdav"],
+        &["x", "--no-bar"],
         &["demo", "film.torrent"],
         &["cache", "claer"],
         &["cache", "clear", "--older-than=yesterday"],

@@ -29,3 +29,6 @@ mod strangers;
 mod terminal;
 mod tmux;
 mod trouble;
+mod wiki;
+#[path = "../shared/zim_writer.rs"]
+mod zim_writer;

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::{Session, path_on_disk, url_of};
+use super::face::Face;
+use super::serving::url_of;
+use super::{Session, path_on_disk};
 use crate::app::moment::Moment;
 use crate::player;
 use crate::tui::{Key, PickerEntry};
@@ -14,6 +16,8 @@ impl Session {
                 let paused = !self.latest.paused;
                 self.torrents.iter().flatten().for_each(|torrent| torrent.set_paused(paused));
             }
+            // What a site is opened with is a browser.
+            Key::OpenFolder if matches!(self.face, Face::Site(_)) => self.open_url().await,
             Key::OpenFolder => {
                 let on_disk = self
                     .latest
@@ -23,7 +27,7 @@ impl Session {
                     .and_then(|path| {
                         path.ancestors().skip(1).find(|folder| folder.is_dir()).map(PathBuf::from)
                     });
-                let mounted = self.folder.as_ref().and_then(|folder| folder.at.clone());
+                let mounted = self.face.mounted_at().map(PathBuf::from);
                 match mounted.or(on_disk) {
                     Some(folder) => {
                         if let Err(error) = player::open_on_desktop(folder.into_os_string()).await {
@@ -44,17 +48,26 @@ impl Session {
         self.tick();
     }
 
+    /// Has the desktop open what is served.
+    pub(in crate::app) async fn open_url(&mut self) {
+        let Some(url) = self.current_url() else { return };
+        if let Err(error) = player::open_on_desktop(url.into()).await {
+            self.say(&error.to_string());
+        }
+    }
+
     pub(super) fn current_url(&self) -> Option<String> {
         let url = self.url.as_deref()?;
         Some(match &self.latest.file {
-            Some(file) if !self.is_folder => url_of(url, file.index, file.name()),
+            Some(file) if matches!(self.face, Face::Films) => url_of(url, file.index, file.name()),
             _ => url.to_owned(),
         })
     }
 
     /// Lets the viewer choose a file. `None`: none was, or the end was asked for (then it still is).
     pub(in crate::app) async fn pick(&mut self, first: Option<usize>) -> Option<usize> {
-        let files = self.lineup.known()?;
+        // A site's pages are chosen in the browser.
+        let files = self.lineup.known().filter(|_| !matches!(self.face, Face::Site(_)))?;
         let entry = |(index, file): (usize, &crate::read::File)| PickerEntry {
             index,
             path: file.path.clone(),
@@ -77,7 +90,9 @@ impl Session {
             .known()
             .is_none_or(|files| moment.file.as_ref().is_none_or(|file| file.index == files.chosen));
         Some(match &moment.file {
-            Some(file) if !is_plain && !self.is_folder => url_of(url, file.index, file.name()),
+            Some(file) if !is_plain && matches!(self.face, Face::Films) => {
+                url_of(url, file.index, file.name())
+            }
             _ => url.to_owned(),
         })
     }

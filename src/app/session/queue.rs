@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::{Session, path_on_disk, playlist_of, url_of};
+use super::serving::{playlist_of, url_of};
+use super::{Session, path_on_disk};
 use crate::app::hooks::{self, Facts};
 use crate::events::{self, Event};
 use crate::read::Files;

@@ -221,3 +221,9 @@ fn what_hides_all_else_is_told_first() {
     waiting.phase = Phase::Closed;
     assert_eq!(why(&waiting, &stalled(), false), None);
 }
+
+#[test]
+fn a_cause_becomes_a_sentence() {
+    assert_eq!(sentence("the disk is full"), "The disk is full.");
+    assert_eq!(sentence(""), ".");
+}

@@ -6,7 +6,7 @@ use ratatui::backend::TestBackend;
 
 use super::*;
 use crate::read::{Cell, FileReport, ReaderReport, Statistics};
-use crate::tui::{FileView, MountView, PeerView, Playing, ReadView, TorrentView};
+use crate::tui::{BookView, FileView, MountView, PeerView, Playing, ReadView, SiteView, TorrentView};
 
 /// What a terminal of that size shows; each line ends where its text does.
 fn drawn(scene: &Scene, columns: u16, rows: u16) -> String {
@@ -113,8 +113,36 @@ fn streaming() -> View {
         forecast: Some("needs 4.2 Mbit/s, has 20: no stall expected".into()),
         paused: false,
         mount: None,
+        site: None,
         sources: vec!["DHT: 41 found, 120 nodes known".into(), "tracker udp://a: 12 peers".into()],
     }
+}
+
+fn site() -> View {
+    let english = BookView {
+        name: "wikipedia_en_all_maxi_2024-01".into(),
+        length: 64_500_000_000,
+        had: 161_000_000,
+        reads: 2,
+        bytes: 2_100_000,
+        peers: 12,
+        rate: 2_530_000,
+        ..BookView::default()
+    };
+    let small = BookView {
+        name: "wikibooks_ast".into(),
+        length: 4_200_000,
+        had: 4_200_000,
+        is_local: true,
+        ..BookView::default()
+    };
+    let waiting =
+        vec![("a magnet".into(), "1 peer is connected and was asked for the list of files.".into())];
+    let site = SiteView::new(vec![english, small], waiting);
+    let statistics = Statistics { downloaded: 3_200_000, ..streaming().statistics };
+    let stage = Stage::Idle;
+    let (player, file, forecast, playing) = (None, None, None, Playing::default());
+    View { stage, player, file, forecast, playing, statistics, site: Some(site), ..streaming() }
 }
 
 fn mounted() -> View {
@@ -253,6 +281,23 @@ fn a_folder_of_torrents() {
 }
 
 #[test]
+fn a_site() {
+    let stage = Stagehand { messages: vec![], ..Stagehand::new() };
+    for (columns, rows) in [(80, 24), (60, 12), (100, 30)] {
+        assert_picture!(format!("site_{columns}x{rows}"), stage.drawn(&site(), columns, rows));
+    }
+    let mut books = site().site.map(|site| site.books).unwrap_or_default();
+    books.retain(|book| book.is_local);
+    let local = View {
+        site: Some(SiteView::new(books, Vec::new())),
+        statistics: Statistics::default(),
+        peers: Vec::new(),
+        ..site()
+    };
+    assert_picture!("site_local_80x12", stage.drawn(&local, 80, 12));
+}
+
+#[test]
 fn a_film_that_is_paused() {
     let stage = Stagehand::new();
     let view = View { paused: true, ..waiting() };
@@ -315,7 +360,7 @@ fn names_that_are_wide_long_or_hostile() {
 #[test]
 fn no_size_is_too_small_or_too_large() {
     let stage = Stagehand::new();
-    for view in [streaming(), waiting(), resolving(), mounted(), View::default()] {
+    for view in [streaming(), waiting(), resolving(), mounted(), site(), View::default()] {
         for shows_help in [false, true] {
             let scene = Scene { shows_help, ..stage.scene(&view) };
             for columns in (0..70).chain([127, 300]) {

@@ -35,13 +35,13 @@ pub struct Wanted<'a> {
     pub ask: &'a Ask,
     /// Told when it is known that the answer will be a page.
     pub known: oneshot::Sender<()>,
-    pub ahead: &'a Ahead,
+    /// `None`: nothing is fetched before it is asked for.
+    pub ahead: Option<&'a Ahead>,
 }
 
 impl Wanted<'_> {
     pub async fn reply(self) -> Result<Reply, ZimError> {
         let zim = self.book.zim().await?;
-        self.book.prepare(&zim);
         let root = self.tree.root(&self.book.name);
         let at = |dirent: &Dirent| root.clone() + &encoded(&path_of(zim.header(), dirent));
         if self.path.is_empty() {
@@ -101,8 +101,8 @@ impl Wanted<'_> {
         let path = path_of(zim.header(), &dirent);
         let root = self.tree.root(&self.book.name);
         let bar = bar.then(|| bar::html(self.book, &format!("{root}{}", encoded(&path)), self.tree));
-        if self.ask.is_navigation() {
-            self.ahead.begin(self.book.clone(), zim.clone(), html.clone(), path);
+        if let Some(ahead) = self.ahead.filter(|_| self.ask.is_navigation()) {
+            ahead.begin(self.book.clone(), zim.clone(), html.clone(), path);
         }
         let page = spawn_blocking(move || (told_charset(&html), dressed(&html, &root, bar.as_deref()))).await;
         let Ok((kind, page)) = page else {
@@ -181,7 +181,9 @@ fn identity(zim: &Zim, dirent: &Dirent) -> String {
 }
 
 fn is_html(kind: &str) -> bool {
-    kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("text/html"))
+    let name = kind.split(';').next().unwrap_or_default().trim();
+    // What has `raw=true` (openZIM, of video pages) is a piece of a page, for scripts.
+    name.eq_ignore_ascii_case("text/html") && !kind.contains("raw=true")
 }
 
 /// Of a page in hand. Books are written in UTF-8, and say so or not; one that is in something else says so itself, and must not be

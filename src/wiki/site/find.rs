@@ -48,6 +48,20 @@ fn places(has_new_namespaces: bool, path: &[u8], query: Option<&str>) -> Vec<(u8
     if let Some(query) = query {
         paths.push([path, b"?", &decoded(query)].concat());
     }
+    // Encyclopaedias write blanks as `_`; people type them.
+    if path.contains(&b' ') {
+        paths.push(path.iter().map(|&byte| if byte == b' ' { b'_' } else { byte }).collect());
+    }
+    // Browsers make slashes of backslashes (WHATWG, URL standard).
+    let turned = |byte: &u8| if *byte == b'/' { b'\\' } else { *byte };
+    match path {
+        [namespace, b'/', below @ ..] if OLD.contains(namespace) && below.contains(&b'/') => {
+            paths.push([*namespace, b'/'].into_iter().chain(below.iter().map(turned)).collect());
+        }
+        [namespace, b'/', ..] if OLD.contains(namespace) => {}
+        path if path.contains(&b'/') => paths.push(path.iter().map(turned).collect()),
+        _ => {}
+    }
     let mut places = Vec::new();
     for path in paths {
         let below = match path.as_slice() {
@@ -91,6 +105,9 @@ mod tests {
         assert_eq!(named(true, "A/Paris", None), ["C:A/Paris", "C:Paris"]);
         assert_eq!(named(true, "What", Some("")), ["C:What", "C:What?"]);
         assert_eq!(named(true, "x", Some("a%20b")), ["C:x", "C:x?a b"]);
+        assert_eq!(named(true, "AC/DC", None), ["C:AC/DC", "C:AC\\DC"]);
+        assert_eq!(named(true, "A/x/y", None), ["C:A/x/y", "C:x/y", "C:A/x\\y", "C:x\\y"]);
+        assert_eq!(named(true, "New York", None), ["C:New York", "C:New_York"]);
         assert_eq!(named(false, "A/B", None), ["A:B", "A:A/B", "I:A/B", "J:A/B", "-:A/B"]);
         assert_eq!(named(false, "B", None), ["A:B", "I:B", "J:B", "-:B"]);
     }

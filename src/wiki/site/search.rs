@@ -98,7 +98,6 @@ async fn try_answer(
     most: usize,
 ) -> Result<Answer, ZimError> {
     let zim = book.zim().await?;
-    book.prepare(&zim);
     let in_titles = async {
         let found = zim.titles(&question.pattern, from.saturating_add(most).saturating_add(1)).await;
         found.map(|found| found.into_iter().map(|entry| hit_of(book, &zim, &entry)).collect::<Vec<_>>())
