@@ -1,39 +1,50 @@
 //! The books of a library as a web site, with the paths of kiwix-serve. The server is [`crate::http`]; this is its extension.
+//!
+//! Whoever asks waits for the swarm: a reader sees what for, a browser that fetches what a page shows just waits.
 
+mod ask;
+mod bar;
 mod catalog;
-mod content;
+mod entry;
+mod errors;
 mod find;
-mod html;
+mod front;
+mod links;
+mod own;
 mod page;
 pub mod prefetch;
 mod route;
 mod search;
 mod waiting;
 
+use std::sync::Arc;
+use std::time::SystemTime;
+
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use hyper::header::{ALLOW, CACHE_CONTROL, HeaderValue, REFERER, SET_COOKIE};
+use hyper::StatusCode;
+use hyper::header::HeaderValue;
 use hyper::http::request;
-use hyper::{HeaderMap, Method, StatusCode};
-use quick_xml::escape::escape;
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
 
-use self::content::{Shape, book_before, is_bar_off};
-use self::html::{page, redirect, search_form, size};
-use self::prefetch::Prefetch;
-use self::route::{Query, Route, Way, encoded};
-use self::search::no_book;
+use self::ask::Ask;
+use self::prefetch::Ahead;
+use self::route::{Route, Tree};
 pub use self::waiting::Patience;
+use self::waiting::{Wanted, patiently};
 use super::library::{Book, Library};
 use crate::http::{Extension, Reply};
-use crate::read::Statistics;
 
-/// How the site looks, and how long it waits.
+const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
+
+/// How the site looks, and how long its readers wait.
 #[derive(Clone, Copy, Debug)]
 pub struct SiteConfig {
     /// Pages have a thin bar on top.
     pub bar: bool,
-    /// What a page needs is asked for when it is opened.
+    /// What a page needs is asked for as soon as it is opened.
     pub prefetches: bool,
     pub patience: Patience,
 }
@@ -46,230 +57,203 @@ impl Default for SiteConfig {
 
 /// The site of a library. Cheap to clone.
 #[derive(Clone)]
-pub struct Site {
+pub struct Site(Arc<Inner>);
+
+struct Inner {
     library: Library,
     config: SiteConfig,
-    prefetch: Prefetch,
+    ahead: Ahead,
+    /// As feeds say it.
+    started: String,
 }
-
-const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
-const JSON: &str = "application/json; charset=utf-8";
-const XML: &str = "application/opensearchdescription+xml";
 
 impl Site {
     pub fn new(library: Library, config: SiteConfig) -> Site {
-        Site { library, config, prefetch: Prefetch::default() }
+        let started = catalog::written(SystemTime::now());
+        Site(Arc::new(Inner { library, config, ahead: Ahead::default(), started }))
     }
 
-    async fn reply(&self, request: &request::Parts) -> Reply {
-        if request.method == Method::OPTIONS {
-            let mut reply = Reply::bare(StatusCode::NO_CONTENT);
-            reply.headers.insert(ALLOW, METHODS);
-            return reply;
-        }
-        if request.method != Method::GET && request.method != Method::HEAD {
-            let mut reply = page(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "Only reading",
-                "<p>Books can be read, and that is all.</p>",
-            );
-            reply.headers.insert(ALLOW, METHODS);
-            return reply;
-        }
-        let query = Query::read(request.uri.query());
-        match Route::read(request.uri.path()) {
-            Route::Front => self.front(request.uri.query()),
-            Route::Viewer => page(
-                StatusCode::OK,
-                "Books",
-                "<p>Pages are shown here without a viewer around them.</p><p><a href=\"/?books\">All books</a></p>",
-            ),
-            Route::Content { way, book, path } => {
-                let shape = Shape::Shown { way, bar: self.config.bar && !is_bar_off(&request.headers) };
-                match self.library.book(&book) {
-                    Some(book) => self.content(request, book, path, shape).await,
-                    None => self.not_a_book(request, way, &book),
+    async fn reply(&self, ask: &Ask, route: Route, known: oneshot::Sender<()>) -> Reply {
+        let library = &self.0.library;
+        let told = match route {
+            Route::Front => return self.front(ask).await,
+            Route::Library => return front::reply(library, self.0.config.patience.silence, ask).await,
+            Route::Entry { book, path, tree } => match self.book(&book).await {
+                Some(book) => {
+                    let bar = self.0.config.bar && ask.wants_bar();
+                    let wanted = entry::Wanted {
+                        book: &book,
+                        path: &path,
+                        tree,
+                        bar,
+                        ask,
+                        known,
+                        ahead: self.0.config.prefetches.then_some(&self.0.ahead),
+                    };
+                    wanted.reply().await.map_err(|error| (String::from_utf8_lossy(&path).into_owned(), error))
                 }
-            }
-            Route::Raw { book, path } => match self.library.book(&book) {
-                Some(book) => self.content(request, book, path, Shape::Raw).await,
-                None => no_book(&book),
+                None if tree == Tree::Short => return self.below_the_page_before(ask).await,
+                None => return errors::nothing(ask),
             },
-            Route::Meta { book, name } => match self.library.book(&book) {
-                Some(book) => content::metadata(&book, &name).await,
-                None => no_book(&book),
+            Route::Metadata { book, name } => match self.book(&book).await {
+                Some(book) => entry::metadata(&book, &name, ask).await.map_err(|error| (name, error)),
+                None => return errors::nothing(ask),
             },
-            Route::Search => self.search(&query).await,
-            Route::SearchDescription => Reply::text(StatusCode::OK, XML, search::DESCRIPTION),
-            Route::Suggest => self.suggest(&query).await,
-            Route::Random => self.random(&query).await,
-            Route::Catalog(rest) => self.catalog(&rest, &query).await,
-            Route::Own(rest) => self.own(&rest, request, &query),
-        }
-    }
-
-    /// The one book, or all of them with what is waited for.
-    fn front(&self, query: Option<&str>) -> Reply {
-        let (books, waiting) = (self.library.books(), self.library.waiting());
-        if let [book] = books.as_slice()
-            && waiting.is_empty()
-            && query != Some("books")
-        {
-            return redirect(&Way::Content.prefix(&book.name));
-        }
-        let mut body = String::new();
-        if !books.is_empty() {
-            body.push_str(&search_form(None, ""));
-            body.push_str("<ul class=\"books\">\n");
-            books.iter().for_each(|book| body.push_str(&card(book)));
-            body.push_str("</ul>\n");
-        }
-        for (name, sentence) in &waiting {
-            body.push_str(&format!(
-                "<p>{}: <span class=\"quiet\">{}</span></p>\n",
-                escape(name),
-                escape(sentence)
-            ));
-        }
-        let is_coming = !waiting.is_empty() || books.iter().any(|book| book.known_details().is_none());
-        if is_coming {
-            body.push_str("<meta http-equiv=\"refresh\" content=\"2\">\n");
-            // For the titles, at the next look.
-            for book in books.into_iter().filter(|book| book.known_details().is_none()) {
-                tokio::spawn(async move {
-                    if let Err(error) = book.details().await {
-                        tracing::debug!(%error, "{} does not tell of itself", book.name);
-                    }
-                });
-            }
-        }
-        page(StatusCode::OK, "Books", &body)
-    }
-
-    /// A path whose first part is no book: perhaps it was meant within one.
-    fn not_a_book(&self, request: &request::Parts, way: Way, name: &str) -> Reply {
-        let books = self.library.books();
-        let meant = match (way, books.as_slice()) {
-            (Way::Short, [only]) => Some(only.clone()),
-            (Way::Short, _) => book_before(self, &request.headers),
-            (Way::Content, _) => None,
-        };
-        match meant {
-            Some(book) => {
-                let rest =
-                    request.uri.path_and_query().map_or("", |rest| rest.as_str()).trim_start_matches('/');
-                redirect(&format!("{}{rest}", Way::Content.prefix(&book.name)))
-            }
-            None if name == "favicon.ico" => Reply::bare(StatusCode::NOT_FOUND),
-            None => no_book(name),
-        }
-    }
-
-    /// What the bar is made of.
-    fn own(&self, rest: &str, request: &request::Parts, query: &Query) -> Reply {
-        let text = |kind, text: &'static str| {
-            let mut reply = Reply::text(StatusCode::OK, kind, text);
-            reply.headers.insert(CACHE_CONTROL, HeaderValue::from_static("max-age=3600"));
-            reply
-        };
-        match rest {
-            "bar.css" => text("text/css; charset=utf-8", page::BAR_CSS),
-            "bar.js" => text("text/javascript; charset=utf-8", page::BAR_JS),
-            "status.json" => Reply::text(StatusCode::OK, JSON, self.status(query.book())),
-            "bar" => {
-                let is_off = request.uri.query() == Some("off");
-                let cookie = match is_off {
-                    true => "peerflix-bar=off; Path=/; SameSite=Strict; Max-Age=31536000",
-                    false => "peerflix-bar=; Path=/; SameSite=Strict; Max-Age=0",
-                };
-                let mut reply = match back(&request.headers) {
-                    Some(back) if !is_off => redirect(&back),
-                    Some(back) => page(
-                        StatusCode::OK,
-                        "The bar is off",
-                        &format!(
-                            "<p><a href=\"{}\">Go on reading</a></p><p class=\"quiet\"><a href=\"/peerflix/bar?on\">Switch it on again</a>; \
-                             this page is at /peerflix/bar.</p>",
-                            escape(&back)
-                        ),
-                    ),
-                    None => page(
-                        StatusCode::OK,
-                        "The bar on top of pages",
-                        "<p><a href=\"/peerflix/bar?on\">On</a> \u{b7} <a href=\"/peerflix/bar?off\">Off</a></p><p><a href=\"/?books\">All books</a></p>",
-                    ),
-                };
-                if matches!(request.uri.query(), Some("on" | "off")) {
-                    reply.headers.insert(SET_COOKIE, HeaderValue::from_static(cookie));
+            Route::Illustration { book } => match self.book(&book).await {
+                Some(book) => {
+                    let size = ask.number("size", 4096).unwrap_or(48) as u32;
+                    entry::illustration(&book, size, ask).await.map_err(|error| (book.name.clone(), error))
                 }
-                reply
+                None => return errors::nothing(ask),
+            },
+            Route::Search => return search::reply(&self.meant(ask), ask).await,
+            Route::Suggest => match self.meant(ask).as_slice() {
+                [book, ..] => search::suggest(book, ask).await.map_err(|error| (book.name.clone(), error)),
+                [] => return errors::nothing(ask),
+            },
+            Route::Random => return self.random(ask).await,
+            Route::Viewer => return front::viewer(library),
+            Route::Catalog(catalog) => {
+                return catalog::reply(library, &catalog, self.0.config.patience.silence, &self.0.started, ask).await;
             }
-            _ => page(StatusCode::NOT_FOUND, "Nothing here", "<p><a href=\"/?books\">All books</a></p>"),
+            Route::Bar => return bar::switch(ask),
+            Route::BarScript => return bar::fixed("text/javascript; charset=utf-8", bar::SCRIPT),
+            Route::Icon => return bar::fixed("image/svg+xml", bar::ICON),
+            Route::Status => return self.status(ask),
+            Route::Nothing => return errors::nothing(ask),
+        };
+        told.unwrap_or_else(|(what, error)| errors::trouble(&what, &error, ask))
+    }
+
+    /// The main page of the only book; where there are more, or may be, all of them.
+    async fn front(&self, ask: &Ask) -> Reply {
+        let library = &self.0.library;
+        let mut changes = library.changes();
+        loop {
+            let (books, waiting) = (library.books(), library.waiting());
+            match books.as_slice() {
+                [] if !waiting.is_empty() => {}
+                [book] if waiting.is_empty() => return own::redirect(&Tree::Content.root(&book.name)),
+                _ => return front::reply(library, self.0.config.patience.silence, ask).await,
+            }
+            if changes.changed().await.is_err() {
+                return front::reply(library, self.0.config.patience.silence, ask).await;
+            }
         }
     }
 
-    /// What the swarm does for a book, or for all.
-    fn status(&self, name: Option<&str>) -> String {
-        let books = match name.and_then(|name| self.library.book(name)) {
-            Some(book) => vec![book],
-            None => self.library.books(),
-        };
-        let (mut reads, mut wanted, mut length, mut seen) = (0, 0u64, 0u64, Statistics::default());
-        for book in &books {
-            let (waits, statistics) = (book.archive.waits(), book.activity.statistics());
-            reads += waits.reads;
-            wanted = wanted.saturating_add(waits.bytes);
-            length = length.saturating_add(book.archive.length());
-            // Books of one torrent have one swarm: the busiest stands for all.
-            if statistics.downloaded >= seen.downloaded {
-                seen = statistics;
+    /// The book of this name, waited for while it may still come.
+    async fn book(&self, name: &str) -> Option<Arc<Book>> {
+        let library = &self.0.library;
+        let mut changes = library.changes();
+        loop {
+            if let Some(book) = library.book(name) {
+                return Some(book);
+            }
+            if library.waiting().is_empty() || changes.changed().await.is_err() {
+                return None;
             }
         }
-        let visit = format!("this visit: {} of {}", size(seen.downloaded), size(length));
-        let peers = if seen.peers == 1 { "1 peer".to_owned() } else { format!("{} peers", seen.peers) };
-        let text = match reads {
-            0 => visit,
-            1 => format!("waits for 1 read of {} from {peers} \u{b7} {visit}", size(wanted)),
-            reads => format!("waits for {reads} reads of {} from {peers} \u{b7} {visit}", size(wanted)),
-        };
-        serde_json::json!({
-            "text": text,
-            "waiting": reads,
-            "wanted_bytes": wanted,
-            "peers": seen.peers,
-            "rate": seen.download_rate,
-            "visit_bytes": seen.downloaded,
-            "whole_bytes": length,
-        })
-        .to_string()
     }
-}
 
-/// A book among others.
-fn card(book: &Book) -> String {
-    let (title, description) = match book.known_details() {
-        Some(details) => (details.title.as_str(), details.description.as_str()),
-        None => (book.name.as_str(), ""),
-    };
-    format!(
-        "<li><img src=\"/catalog/v2/illustration/{}/?size=48\" alt=\"\" loading=\"lazy\"><p><a href=\"{}\">{}</a><br>{} <span class=\"quiet\">{}</span></p></li>\n",
-        encoded(book.name.as_bytes()),
-        Way::Content.prefix(&book.name),
-        escape(title),
-        escape(description),
-        size(book.archive.length())
-    )
-}
+    /// The books that a query names: `content` in older, `books.name` in newer links; all, if it names none.
+    fn meant(&self, ask: &Ask) -> Vec<Arc<Book>> {
+        let names: Vec<String> =
+            ask.all("content").chain(ask.all("books.name")).filter(|name| !name.is_empty()).collect();
+        let mut books = self.0.library.books();
+        if !names.is_empty() {
+            books.retain(|book| names.contains(&book.name));
+        }
+        books
+    }
 
-/// Where the reader was, within this site.
-fn back(headers: &HeaderMap) -> Option<String> {
-    let from = url::Url::parse(headers.get(REFERER)?.to_str().ok()?).ok()?;
-    let place = match from.query() {
-        Some(query) => format!("{}?{query}", from.path()),
-        None => from.path().to_owned(),
-    };
-    // A path with two slashes would be another site's.
-    (place.starts_with('/') && !place.starts_with("//") && !place.starts_with("/peerflix/")).then_some(place)
+    async fn random(&self, ask: &Ask) -> Reply {
+        let books = self.meant(ask);
+        let number = (rand::random::<f64>() * books.len() as f64) as usize;
+        let Some(book) = books.get(number) else { return errors::nothing(ask) };
+        let found = async {
+            let zim = book.zim().await?;
+            Ok((zim.any(rand::random()).await?, zim))
+        };
+        match found.await {
+            Ok((Some(entry), zim)) => {
+                let path = find::path_of(zim.header(), &entry.dirent);
+                own::redirect(&(Tree::Content.root(&book.name) + &links::encoded(&path)))
+            }
+            Ok((None, _)) => errors::nothing(ask),
+            Err(error) => errors::trouble(&book.name, &error, ask),
+        }
+    }
+
+    /// A path that is of no book: absolute links of a page begin at its book. Which page it was, the browser says; where there is one
+    /// book, nobody need say.
+    async fn below_the_page_before(&self, ask: &Ask) -> Reply {
+        let library = &self.0.library;
+        let before = match ask.from().as_deref().map(Route::read) {
+            Some(Route::Entry { book, .. }) => library.book(&book),
+            _ => None,
+        };
+        let book = before.or_else(|| match library.books().as_slice() {
+            [book] => Some(book.clone()),
+            _ => None,
+        });
+        let Some(book) = book else { return errors::nothing(ask) };
+        let path = links::decoded(ask.path.trim_start_matches('/'));
+        match entry::below_the_page_before(&book, &path, ask).await {
+            Ok(Some(reply)) => reply,
+            Ok(None) => errors::nothing(ask),
+            Err(error) => errors::trouble(&ask.path, &error, ask),
+        }
+    }
+
+    /// What the swarm does, for the bar and for programs.
+    fn status(&self, ask: &Ask) -> Reply {
+        let library = &self.0.library;
+        let status = match ask.parameter("book") {
+            Some(name) => match library.book(&name) {
+                Some(book) => bar::Doing::json(&book),
+                None => return errors::nothing(ask),
+            },
+            None => {
+                let books: Vec<Value> = library.books().iter().map(|book| bar::Doing::json(book)).collect();
+                let waiting = library.waiting().into_iter();
+                let waiting: Vec<Value> =
+                    waiting.map(|(name, told)| json!({ "name": name, "sentence": told })).collect();
+                json!({ "books": books, "waiting": waiting })
+            }
+        };
+        let kind = "application/json; charset=utf-8";
+        own::guarded(Reply::text(StatusCode::OK, kind, status.to_string()))
+    }
+
+    /// In words, what a reader of this address waits for.
+    fn wanted(&self, route: &Route) -> Wanted {
+        let library = self.0.library.clone();
+        let (what, name) = match route {
+            Route::Entry { book, path, .. } => {
+                let path = String::from_utf8_lossy(path).into_owned();
+                (if path.is_empty() { book.clone() } else { path }, Some(book.clone()))
+            }
+            Route::Metadata { book, .. } | Route::Illustration { book } => (book.clone(), Some(book.clone())),
+            Route::Search => ("What was found".to_owned(), None),
+            Route::Random => ("A random page".to_owned(), None),
+            _ => ("The library".to_owned(), None),
+        };
+        let told = move || {
+            let books = match name.as_ref().and_then(|name| library.book(name)) {
+                Some(book) => vec![book],
+                None => library.books(),
+            };
+            let told = books.iter().map(|book| {
+                let bar::Doing { had, asked, sentence } = bar::Doing::of(book);
+                let asked = if asked.is_empty() { asked } else { format!(" It {asked}.") };
+                format!("{sentence}{asked} {had}.")
+            });
+            let waiting = library.waiting().into_iter().map(|(name, told)| format!("{name}: {told}"));
+            told.chain(waiting).collect::<Vec<_>>().join(" ")
+        };
+        Wanted { what, told: Box::new(told) }
+    }
 }
 
 impl Extension for Site {
@@ -278,6 +262,27 @@ impl Extension for Site {
     }
 
     fn answer<'a>(&'a self, request: &'a request::Parts, _body: Option<Bytes>) -> BoxFuture<'a, Reply> {
-        self.reply(request).boxed()
+        async {
+            match request.method.as_str() {
+                "GET" | "HEAD" => {}
+                "OPTIONS" => {
+                    let mut reply = Reply::bare(StatusCode::NO_CONTENT);
+                    reply.headers.insert(hyper::header::ALLOW, METHODS);
+                    return reply;
+                }
+                _ => return errors::only_read(METHODS),
+            }
+            let ask = Ask::new(request);
+            let route = Route::read(&ask.path);
+            let wanted = self.wanted(&route);
+            let (tell, known) = oneshot::channel();
+            let (site, is_patient) = (self.clone(), ask.is_navigation() && !ask.is_head);
+            let work = async move { site.reply(&ask, route, tell).await }.boxed();
+            match is_patient {
+                true => patiently(work, known, wanted, self.0.config.patience).await,
+                false => work.await,
+            }
+        }
+        .boxed()
     }
 }

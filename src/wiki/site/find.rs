@@ -1,117 +1,121 @@
-//! From the path of a URL to an entry: as it stands, and in the forms that browsers, old links and other systems make of it.
+//! From the path of a URL to an entry, by the byte and then by what may have been meant.
 
+use futures_util::future::try_join_all;
 use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
 
-use crate::wiki::zim::{Entry, Zim, ZimError};
+use super::super::zim::dirent::Dirent;
+use super::super::zim::header::Header;
+use super::super::zim::{Entry, Zim, ZimError};
+use super::links::decoded;
 
-/// Of the old namespaces, those that have what pages link to: articles, images, scripts and styles, and rarely more.
-const OLD: [u8; 4] = [b'A', b'I', b'J', b'-'];
+/// Namespaces of content in old files, in the order in which libzim looks through them.
+const OLD: &[u8] = b"AIJ-";
 
-/// The entry of this path; redirects are not followed. `query` is what stood behind a `?`, which may have been meant as a part of the path.
-pub async fn find(zim: &Zim, path: &[u8], query: Option<&str>) -> Result<Option<Entry>, ZimError> {
-    for form in forms(path, query) {
-        if let Some(entry) = exactly(zim, &form).await? {
-            return Ok(Some(entry));
-        }
-    }
-    Ok(None)
+/// What was found, and whether it was by another path than was asked for.
+pub struct Found {
+    pub entry: Entry,
+    pub is_elsewhere: bool,
 }
 
-/// With or without the letter of an old namespace before it, as libzim looks.
-async fn exactly(zim: &Zim, path: &[u8]) -> Result<Option<Entry>, ZimError> {
-    let old = match path {
-        [namespace, b'/', rest @ ..] => Some((*namespace, rest)),
-        _ => None,
-    };
-    if zim.header().has_new_namespaces() {
-        if let Some(entry) = zim.find(b'C', path).await? {
-            return Ok(Some(entry));
-        }
-        return match old.filter(|(namespace, _)| OLD.contains(namespace)) {
-            Some((_, rest)) => zim.find(b'C', rest).await,
-            None => Ok(None),
-        };
-    }
-    if let Some((namespace, rest)) = old
-        && let Some(entry) = zim.find(namespace, rest).await?
+/// The entry with this path within its book; `query` is what stands behind a `?` that may be the path's own.
+pub async fn find(zim: &Zim, path: &[u8], query: Option<&str>) -> Result<Option<Found>, ZimError> {
+    let mut places = places(zim.header().has_new_namespaces(), path, query).into_iter();
+    if let Some((namespace, path)) = places.next()
+        && let Some(entry) = zim.find(namespace, &path).await?
     {
-        return Ok(Some(entry));
+        return Ok(Some(Found { entry, is_elsewhere: false }));
     }
-    for namespace in OLD {
-        if let Some(entry) = zim.find(namespace, path).await? {
-            return Ok(Some(entry));
-        }
-    }
-    Ok(None)
+    let looked_for = places.map(|(namespace, path)| async move { zim.find(namespace, &path).await });
+    let found = try_join_all(looked_for).await?.into_iter().flatten().next();
+    Ok(found.map(|entry| Found { entry, is_elsewhere: true }))
 }
 
-/// The path under which a page is shown: before 6.1 with its namespace.
-pub fn path_of(zim: &Zim, entry: &Entry) -> Vec<u8> {
-    let path = &entry.dirent.path;
-    match zim.header().has_new_namespaces() {
-        true => path.to_vec(),
-        false => [&[entry.dirent.namespace, b'/'], &path[..]].concat(),
+/// The path of an entry within its book, as it stands in URLs: with its namespace in old files.
+pub fn path_of(header: &Header, dirent: &Dirent) -> Vec<u8> {
+    match header.has_new_namespaces() {
+        true => dirent.path.to_vec(),
+        false => [&[dirent.namespace, b'/'], &dirent.path[..]].concat(),
     }
 }
 
-/// What may have been meant, the likeliest first, each once.
-fn forms(path: &[u8], query: Option<&str>) -> Vec<Vec<u8>> {
-    let mut forms = vec![path.to_vec()];
-    let mut add = |form: Vec<u8>| {
-        if !forms.contains(&form) {
-            forms.push(form);
-        }
-    };
-    // A link that was not encoded: a browser takes what follows `?` for a query.
-    if let Some(query) = query {
-        let query: Vec<u8> = percent_encoding::percent_decode_str(query).collect();
-        add([path, b"?", &query].concat());
-    }
+/// Where a path is looked for, the place that it names first.
+fn places(has_new_namespaces: bool, path: &[u8], query: Option<&str>) -> Vec<(u8, Vec<u8>)> {
+    let mut paths = vec![path.to_vec()];
     if let Ok(text) = std::str::from_utf8(path) {
-        // Systems differ in how they write letters with accents.
-        add(ComposingNormalizerBorrowed::new_nfc().normalize(text).as_bytes().to_vec());
-        add(DecomposingNormalizerBorrowed::new_nfd().normalize(text).as_bytes().to_vec());
-        // Encyclopaedias write blanks so; people type them.
-        if text.contains(' ') {
-            add(text.replace(' ', "_").into_bytes());
-        }
+        paths.push(ComposingNormalizerBorrowed::new_nfc().normalize(text).into_owned().into_bytes());
+        paths.push(DecomposingNormalizerBorrowed::new_nfd().normalize(text).into_owned().into_bytes());
+    }
+    if let Some(query) = query {
+        paths.push([path, b"?", &decoded(query)].concat());
+    }
+    // Encyclopaedias write blanks as `_`; people type them.
+    if path.contains(&b' ') {
+        paths.push(path.iter().map(|&byte| if byte == b' ' { b'_' } else { byte }).collect());
     }
     // Browsers make slashes of backslashes (WHATWG, URL standard).
-    if let Some(first) = path.iter().position(|&byte| byte == b'/') {
-        let (start, rest) = path.split_at(first);
-        let from = if start.len() == 1 && OLD.contains(&start[0]) { 1 } else { 0 };
-        let turned =
-            rest.iter().enumerate().map(|(at, &byte)| if at >= from && byte == b'/' { b'\\' } else { byte });
-        add([start, &turned.collect::<Vec<_>>()].concat());
+    let turned = |byte: &u8| if *byte == b'/' { b'\\' } else { *byte };
+    match path {
+        [namespace, b'/', below @ ..] if OLD.contains(namespace) && below.contains(&b'/') => {
+            paths.push([*namespace, b'/'].into_iter().chain(below.iter().map(turned)).collect());
+        }
+        [namespace, b'/', ..] if OLD.contains(namespace) => {}
+        path if path.contains(&b'/') => paths.push(path.iter().map(turned).collect()),
+        _ => {}
     }
-    forms
+    let mut places = Vec::new();
+    for path in paths {
+        let below = match path.as_slice() {
+            [namespace, b'/', below @ ..] if namespace.is_ascii_graphic() => {
+                Some((*namespace, below.to_vec()))
+            }
+            _ => None,
+        };
+        if has_new_namespaces {
+            places.push((b'C', path));
+            // Links of a time when files had namespaces.
+            places.extend(
+                below.filter(|(namespace, _)| OLD.contains(namespace)).map(|(_, below)| (b'C', below)),
+            );
+        } else {
+            places.extend(below);
+            places.extend(OLD.iter().map(|&namespace| (namespace, path.clone())));
+        }
+    }
+    let mut distinct = Vec::new();
+    for place in places {
+        if !distinct.contains(&place) {
+            distinct.push(place);
+        }
+    }
+    distinct
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn texts(path: &str, query: Option<&str>) -> Vec<String> {
-        forms(path.as_bytes(), query)
-            .into_iter()
-            .map(|form| String::from_utf8_lossy(&form).into_owned())
-            .collect()
+    fn named(has_new: bool, path: &str, query: Option<&str>) -> Vec<String> {
+        let places = places(has_new, path.as_bytes(), query).into_iter();
+        places.map(|(n, path)| format!("{}:{}", char::from(n), String::from_utf8_lossy(&path))).collect()
     }
 
     #[test]
-    fn a_plain_path_is_looked_for_once() {
-        assert_eq!(texts("Paris", None), ["Paris"]);
+    fn a_path_is_looked_for_where_it_says_first() {
+        assert_eq!(named(true, "Paris", None), ["C:Paris"]);
+        assert_eq!(named(true, "A/Paris", None), ["C:A/Paris", "C:Paris"]);
+        assert_eq!(named(true, "What", Some("")), ["C:What", "C:What?"]);
+        assert_eq!(named(true, "x", Some("a%20b")), ["C:x", "C:x?a b"]);
+        assert_eq!(named(true, "AC/DC", None), ["C:AC/DC", "C:AC\\DC"]);
+        assert_eq!(named(true, "A/x/y", None), ["C:A/x/y", "C:x/y", "C:A/x\\y", "C:x\\y"]);
+        assert_eq!(named(true, "New York", None), ["C:New York", "C:New_York"]);
+        assert_eq!(named(false, "A/B", None), ["A:B", "A:A/B", "I:A/B", "J:A/B", "-:A/B"]);
+        assert_eq!(named(false, "B", None), ["A:B", "I:B", "J:B", "-:B"]);
     }
 
     #[test]
-    fn what_browsers_and_systems_make_of_a_path_is_undone() {
-        assert_eq!(texts("What", Some("")), ["What", "What?"]);
-        assert_eq!(texts("What", Some("is%20it")), ["What", "What?is it"]);
-        assert_eq!(texts("Cafe\u{301}", None), ["Cafe\u{301}", "Café"]);
-        assert_eq!(texts("Café", None), ["Café", "Cafe\u{301}"]);
-        assert_eq!(texts("New York", None), ["New York", "New_York"]);
-        assert_eq!(texts("AC/DC", None), ["AC/DC", "AC\\DC"]);
-        assert_eq!(texts("A/x/y", None), ["A/x/y", "A/x\\y"]);
-        assert_eq!(forms(&[0xff, b'/'], None), [vec![0xff, b'/'], vec![0xff, b'\\']]);
+    fn letters_with_accents_are_looked_for_in_both_forms() {
+        assert_eq!(named(true, "Caf\u{e9}", None), ["C:Caf\u{e9}", "C:Cafe\u{301}"]);
+        assert_eq!(named(true, "Cafe\u{301}", None), ["C:Cafe\u{301}", "C:Caf\u{e9}"]);
+        assert_eq!(places(true, b"\xff", None), [(b'C', b"\xff".to_vec())]);
     }
 }

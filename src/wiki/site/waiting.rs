@@ -1,218 +1,280 @@
-//! Pages that are not there yet: the browser gets the headers at once, and if it takes long, a page that says what is waited for, and
-//! loads itself anew when that has come. No scripts.
+//! A reader who waits: a page that is there soon comes as it is; after that, its headers come, and then what it waits for, until it
+//! is there. Nothing of this needs scripts.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::future::{BoxFuture, Either, select};
-use futures_util::stream::{self, Stream};
+use futures_util::future::BoxFuture;
+use futures_util::stream::{Stream, unfold};
 use hyper::StatusCode;
-use quick_xml::escape::escape;
-use tokio::sync::mpsc;
-use tokio::time::{Instant, interval_at, sleep};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep};
 
-use super::html::{HTML, TAIL, dressed, head, size};
-use crate::http::Reply;
+use super::links::escaped;
+use super::own;
+use crate::http::{Given, Reply};
 use crate::read::ReadError;
-use crate::wiki::library::Book;
-use crate::wiki::zim::ZimError;
 
-/// How long a browser waits for what.
+/// How long what is waited for. Since the request, but for `tick` and `retry`.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
-    /// A page that takes longer is shown as waited for.
-    pub quiet: Duration,
-    /// A page that takes longer is given up, and tried again.
+    /// What is there by then comes with everything that is known of it.
+    pub moment: Duration,
+    /// From then on the reader sees what it waits for.
+    pub silence: Duration,
+    /// So often, the reader sees how it stands.
+    pub tick: Duration,
+    /// From then on, it is told why there is nothing, and begins anew.
     pub most: Duration,
+    /// After so long.
+    pub retry: Duration,
 }
 
 impl Default for Patience {
     fn default() -> Self {
-        Patience { quiet: Duration::from_secs(2), most: Duration::from_secs(60) }
+        Patience {
+            moment: Duration::from_millis(300),
+            silence: Duration::from_secs(2),
+            tick: Duration::from_secs(1),
+            most: Duration::from_secs(60),
+            retry: Duration::from_secs(5),
+        }
     }
 }
 
-/// Nothing is said oftener.
-const LINE_EVERY: Duration = Duration::from_secs(1);
-
-/// What a page becomes: its bytes; `None` where it turns out to be something else (not there, a redirect), which is answered when the browser asks again.
-pub type Coming = BoxFuture<'static, Result<Option<Bytes>, ZimError>>;
-
-/// An answer about a page that is on its way, called `title`. Not to be kept by the browser: it may be the page, or the tale of it.
-pub fn reply(book: Arc<Book>, title: String, coming: Coming, patience: Patience) -> Reply {
-    dressed_as_content(Reply::streamed(StatusCode::OK, HTML, pieces(book, title, coming, patience)))
+/// What is waited for, in words.
+pub struct Wanted {
+    /// "Paris"
+    pub what: String,
+    /// A sentence on how it stands.
+    pub told: Box<dyn Fn() -> String + Send>,
 }
 
-/// The policy of a book's pages: this may become one.
-fn dressed_as_content(reply: Reply) -> Reply {
-    let mut reply = dressed(reply);
-    super::content::guard(&mut reply.headers);
+/// The answer, or its beginning. `known` says that the answer will be a page: headers need not wait for more.
+pub async fn patiently(
+    work: BoxFuture<'static, Reply>,
+    known: oneshot::Receiver<()>,
+    wanted: Wanted,
+    patience: Patience,
+) -> Reply {
+    let started = Instant::now();
+    let mut work = work;
+    tokio::select! {
+        biased;
+        reply = &mut work => return reply,
+        () = sleep(patience.moment) => {}
+    }
+    tokio::select! {
+        biased;
+        reply = &mut work => return reply,
+        Ok(()) = known => {}
+        () = sleep(patience.silence.saturating_sub(started.elapsed())) => {}
+    }
+    let waiting = Waiting { work, wanted, patience, started, stage: Stage::Silent };
+    let mut reply = own::guarded(Reply::streamed(StatusCode::OK, own::HTML, waiting.pieces()));
+    own::vary(&mut reply.headers);
     reply
 }
 
-fn pieces(
-    book: Arc<Book>,
-    title: String,
-    coming: Coming,
+struct Waiting {
+    work: BoxFuture<'static, Reply>,
+    wanted: Wanted,
     patience: Patience,
-) -> impl Stream<Item = Result<Bytes, ReadError>> + Send + 'static {
-    let (to, from) = mpsc::channel(4);
-    tokio::spawn(async move {
-        let gone = to.clone();
-        let tell = tell(&book, &title, coming, patience, &to);
-        // The browser has left: nobody waits for the page any more.
-        let left = gone.closed();
-        let _ = select(Box::pin(tell), Box::pin(left)).await;
-    });
-    stream::unfold(from, |mut from| async { from.recv().await.map(|piece| (Ok(piece), from)) })
+    started: Instant,
+    stage: Stage,
 }
 
-/// `None`: the browser has left.
-async fn tell(
-    book: &Book,
-    title: &str,
-    coming: Coming,
-    patience: Patience,
-    to: &mpsc::Sender<Bytes>,
-) -> Option<()> {
-    let say = async |text: String| to.send(text.into()).await.ok();
-    let mut coming = match select(coming, Box::pin(sleep(patience.quiet))).await {
-        Either::Left((Ok(Some(page)), _)) => {
-            return if page.is_empty() { Some(()) } else { to.send(page).await.ok() };
-        }
-        Either::Left((other, _)) => {
-            say(head(title)).await?;
-            return say(end(other.map(drop))).await;
-        }
-        Either::Right(((), coming)) => coming,
-    };
-    let began = Instant::now();
-    say(format!(
-        "{}<p>This page is on its way. It shows itself when it is here.</p>\n<ul class=\"quiet\">\n",
-        head(title)
-    ))
-    .await?;
-    let mut lines = interval_at(began, LINE_EVERY);
-    let mut last = String::new();
-    loop {
+enum Stage {
+    /// Nothing has been sent: the page may still come as it is.
+    Silent,
+    /// The reader sees what it waits for.
+    Telling,
+    Over,
+}
+
+/// Begins anew, after so many seconds.
+fn again(seconds: u64) -> String {
+    format!("<meta http-equiv=\"refresh\" content=\"{seconds}\">\n</main>\n</html>\n")
+}
+
+impl Waiting {
+    fn pieces(self) -> impl Stream<Item = Result<Bytes, ReadError>> + Send {
+        unfold(self, |mut waiting| async move {
+            let piece = match waiting.stage {
+                Stage::Silent => waiting.in_silence().await,
+                Stage::Telling => waiting.telling().await,
+                Stage::Over => return None,
+            };
+            Some((Ok(piece), waiting))
+        })
+    }
+
+    async fn in_silence(&mut self) -> Bytes {
+        let left = self.patience.silence.saturating_sub(self.started.elapsed());
         tokio::select! {
-            came = &mut coming => return say(format!("</ul>{}", end(came.map(drop)))).await,
-            _ = lines.tick() => {
-                let line = line(book);
-                if began.elapsed() >= patience.most {
-                    return say(format!("</ul>{}", given_up(patience.most, &line))).await;
+            biased;
+            reply = &mut self.work => {
+                self.stage = Stage::Over;
+                match reply.content {
+                    Given::Text(page) if !page.is_empty() => page,
+                    // What is no page is asked for again; it is there now.
+                    _ => (own::head(&self.wanted.what) + &again(0)).into(),
                 }
-                if line != last {
-                    let seconds = (patience.quiet + began.elapsed()).as_secs();
-                    say(format!("<li>{seconds} s: {}</li>\n", escape(&line))).await?;
-                    last = line;
-                }
+            }
+            () = sleep(left) => {
+                self.stage = Stage::Telling;
+                (self.beginning() + &self.line()).into()
             }
         }
     }
-}
 
-/// What is going on, in a sentence or two.
-pub fn line(book: &Book) -> String {
-    let waits = book.archive.waits();
-    let sentence = book.activity.sentence();
-    match waits.reads {
-        0 => sentence,
-        1 => format!("one read waits for {}; {sentence}", size(waits.bytes)),
-        reads => format!("{reads} reads wait for {} in all; {sentence}", size(waits.bytes)),
-    }
-}
-
-/// It is loaded again, and is then answered from what is there.
-fn end(came: Result<(), ZimError>) -> String {
-    match came {
-        Ok(()) => format!("<p>It is here.</p><meta http-equiv=\"refresh\" content=\"0\">{TAIL}"),
-        Err(error @ ZimError::Read(_)) => {
-            format!(
-                "<p>It did not come: {}. Trying again.</p><meta http-equiv=\"refresh\" content=\"5\">{TAIL}",
-                escape(&error.to_string())
-            )
+    async fn telling(&mut self) -> Bytes {
+        let left = self.patience.most.saturating_sub(self.started.elapsed());
+        let retry = self.patience.retry.as_secs();
+        tokio::select! {
+            biased;
+            reply = &mut self.work => {
+                self.stage = Stage::Over;
+                match reply.status.is_server_error() {
+                    true => {
+                        let sorry = "<p>It could not be had. It is tried again.</p>\n";
+                        (sorry.to_owned() + &again(retry)).into()
+                    }
+                    false => again(0).into(),
+                }
+            }
+            () = sleep(left) => {
+                self.stage = Stage::Over;
+                let told = escaped(&(self.wanted.told)());
+                let why = format!("<p>It has not come in {}. {told} It is tried again.</p>\n", lasting(self.patience.most));
+                (why + &again(retry)).into()
+            }
+            () = sleep(self.patience.tick.min(left)) => self.line().into(),
         }
-        Err(error) => format!("<p>It cannot be shown: {}.</p>{TAIL}", escape(&error.to_string())),
+    }
+
+    fn beginning(&self) -> String {
+        let what = escaped(&self.wanted.what);
+        format!(
+            "{}<h1>{what} is on its way</h1>\n\
+             <p class=\"soft\">It is fetched from the swarm piece by piece, and shown as soon as it is there.</p>\n",
+            own::head(&format!("{} is on its way", self.wanted.what))
+        )
+    }
+
+    /// How it stands. Of all such lines, only the last is shown.
+    fn line(&self) -> String {
+        let seconds = self.started.elapsed().as_secs();
+        let told = escaped(&(self.wanted.told)());
+        format!("<p class=\"now\">{told} <small>{seconds} s</small></p>\n")
     }
 }
 
-fn given_up(after: Duration, line: &str) -> String {
-    format!(
-        "<p>It has not come within {} seconds: {}. Trying again.</p><meta http-equiv=\"refresh\" content=\"3\">{TAIL}",
-        after.as_secs(),
-        escape(line.trim_end_matches('.'))
-    )
+fn lasting(time: Duration) -> String {
+    match time.as_secs() {
+        60 => "a minute".to_owned(),
+        1 => "a second".to_owned(),
+        seconds => format!("{seconds} seconds"),
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use futures_util::StreamExt;
-    use futures_util::future::{pending, ready};
+    use std::future::{pending, ready};
+
+    use futures_util::{FutureExt, StreamExt};
 
     use super::*;
-    use crate::read::Statistics;
-    use crate::wiki::archive::Archive;
-    use crate::wiki::library::{Activity, Library};
 
-    struct Two;
+    const NEVER: Duration = Duration::from_secs(1_000_000);
+    const PAGE: &str = "<p>the page";
 
-    impl Activity for Two {
-        fn statistics(&self) -> Statistics {
-            Statistics::default()
-        }
-
-        fn sentence(&self) -> String {
-            "Looking for <peers>.".to_owned()
-        }
+    fn endless() -> Patience {
+        Patience { moment: NEVER, silence: NEVER, tick: NEVER, most: NEVER, retry: Duration::from_secs(5) }
     }
 
-    async fn told(coming: Coming, quiet: Duration, most: Duration) -> String {
-        let book = Library::default().add("b.zim", Archive::new(Vec::new()), Arc::new(Two));
-        let pieces = pieces(book, "Paris & more".to_owned(), coming, Patience { quiet, most });
-        let all: Vec<_> = pieces.map(|piece| piece.expect("it is told")).collect().await;
-        String::from_utf8(all.concat()).expect("it is text")
+    fn wanted() -> Wanted {
+        Wanted { what: "A & B".to_owned(), told: Box::new(|| "Nobody <has> it.".to_owned()) }
     }
 
-    const LONG: Duration = Duration::from_secs(3600);
+    fn page() -> Reply {
+        own::reply(StatusCode::OK, PAGE.to_owned())
+    }
 
-    #[tokio::test]
-    async fn a_page_that_comes_soon_is_the_page() {
-        let coming = Box::pin(ready(Ok(Some(Bytes::from_static(b"<p>Paris")))));
-        assert_eq!(told(coming, LONG, LONG).await, "<p>Paris");
+    async fn text(reply: Reply) -> Vec<String> {
+        let Given::Made(pieces) = reply.content else { panic!("it is not streamed") };
+        pieces.map(|piece| String::from_utf8(piece.unwrap().to_vec()).unwrap()).collect().await
     }
 
     #[tokio::test]
-    async fn one_that_takes_long_is_told_of_and_loads_itself() {
-        let book = Library::default().add("b.zim", Archive::new(Vec::new()), Arc::new(Two));
-        let (sent, come) = tokio::sync::oneshot::channel();
-        let coming = Box::pin(async move {
-            let _ = come.await;
-            Ok(Some(Bytes::from_static(b"never seen")))
-        });
-        let patience = Patience { quiet: Duration::ZERO, most: LONG };
-        let mut pieces = Box::pin(pieces(book, "Paris & more".to_owned(), coming, patience));
-        let first = pieces.next().await.expect("it is told of").expect("it is told");
-        let _ = sent.send(());
-        let rest: Vec<_> = pieces.map(|piece| piece.expect("it is told")).collect().await;
-        let page = [first, rest.concat().into()].concat();
-        let page = String::from_utf8(page).expect("it is text");
-        assert!(page.contains("<title>Paris &amp; more</title>") && page.contains("on its way"), "{page}");
-        assert!(page.contains("content=\"0\"") && !page.contains("never seen"), "{page}");
+    async fn what_is_there_comes_as_it_is() {
+        let (_, known) = oneshot::channel();
+        let reply = patiently(ready(page()).boxed(), known, wanted(), endless()).await;
+        assert!(matches!(reply.content, Given::Text(text) if text == PAGE));
     }
 
     #[tokio::test]
-    async fn one_that_does_not_come_says_why_and_tries_again() {
-        let page = told(Box::pin(pending()), Duration::ZERO, Duration::ZERO).await;
-        assert!(page.contains("has not come within 0 seconds: Looking for &lt;peers&gt;."), "{page}");
-        assert!(page.contains("http-equiv=\"refresh\" content=\"3\""), "{page}");
+    async fn a_page_that_is_known_has_its_headers_and_then_itself() {
+        let (tell, known) = oneshot::channel();
+        let (come, work) = oneshot::channel();
+        tell.send(()).unwrap();
+        let patience = Patience { moment: Duration::ZERO, ..endless() };
+        let work = async { work.await.unwrap() };
+        let reply = patiently(work.boxed(), known, wanted(), patience).await;
+        assert_eq!(
+            (reply.status, reply.headers["cache-control"].to_str().unwrap()),
+            (StatusCode::OK, "no-store")
+        );
+        assert!(come.send(page()).is_ok());
+        assert_eq!(text(reply).await, [PAGE]);
     }
 
     #[tokio::test]
-    async fn one_that_is_broken_says_so_and_stays() {
-        let coming = Box::pin(ready(Err(ZimError::Broken("cluster 3 is torn".to_owned()))));
-        let page = told(coming, LONG, LONG).await;
-        assert!(page.contains("cluster 3 is torn") && !page.contains("refresh"), "{page}");
+    async fn what_turns_out_to_be_no_page_is_asked_for_again() {
+        let (tell, known) = oneshot::channel();
+        let (come, work) = oneshot::channel();
+        tell.send(()).unwrap();
+        let patience = Patience { moment: Duration::ZERO, ..endless() };
+        let reply = patiently(async { work.await.unwrap() }.boxed(), known, wanted(), patience).await;
+        assert!(come.send(own::redirect("/x")).is_ok());
+        assert!(text(reply).await.concat().contains("http-equiv=\"refresh\" content=\"0\""));
+    }
+
+    #[tokio::test]
+    async fn who_waits_sees_what_for_until_it_is_there() {
+        let (_, known) = oneshot::channel();
+        let (come, work) = oneshot::channel();
+        let patience = Patience { moment: Duration::ZERO, silence: Duration::ZERO, ..endless() };
+        let reply = patiently(async { work.await.unwrap() }.boxed(), known, wanted(), patience).await;
+        let Given::Made(mut pieces) = reply.content else { panic!("it is not streamed") };
+        let first = String::from_utf8(pieces.next().await.unwrap().unwrap().to_vec()).unwrap();
+        assert!(first.contains("A &amp; B is on its way") && first.contains("Nobody &lt;has&gt; it."));
+        assert!(come.send(page()).is_ok());
+        let last = pieces.next().await.unwrap().unwrap();
+        assert!(String::from_utf8_lossy(&last).contains("content=\"0\""));
+        assert!(pieces.next().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn what_does_not_come_says_why_and_is_tried_again() {
+        let (_, known) = oneshot::channel();
+        let zero = Duration::ZERO;
+        let patience = Patience { moment: zero, silence: zero, most: zero, ..endless() };
+        let pieces = text(patiently(pending().boxed(), known, wanted(), patience).await).await;
+        assert_eq!(pieces.len(), 2);
+        assert!(pieces[1].contains("Nobody &lt;has&gt; it.") && pieces[1].contains("content=\"5\""));
+    }
+
+    #[tokio::test]
+    async fn a_failure_is_not_asked_for_again_at_once() {
+        let (_, known) = oneshot::channel();
+        let (come, work) = oneshot::channel();
+        let patience = Patience { moment: Duration::ZERO, silence: Duration::ZERO, ..endless() };
+        let reply = patiently(async { work.await.unwrap() }.boxed(), known, wanted(), patience).await;
+        let Given::Made(mut pieces) = reply.content else { panic!("it is not streamed") };
+        assert!(pieces.next().await.is_some());
+        assert!(come.send(own::reply(StatusCode::SERVICE_UNAVAILABLE, PAGE.to_owned())).is_ok());
+        let last = pieces.next().await.unwrap().unwrap();
+        assert!(String::from_utf8_lossy(&last).contains("content=\"5\""));
     }
 }
