@@ -28,14 +28,58 @@ const PHRASES: [&str; 10] = [
 ];
 /// What may come next in a path, in ascending order, with how often it does: at the beginning of a word, and within one.
 const NEXT: [(&str, u32, u32); 52] = [
-    ("!", 1, 1), ("\"", 2, 1), ("'", 2, 8), ("(", 14, 0), (",", 0, 12), ("-", 0, 20), (".", 1, 18),
-    ("0", 4, 10), ("1", 60, 20), ("2", 50, 16), ("3", 8, 8), ("5", 6, 6), ("7", 5, 5), ("9", 5, 9),
-    ("A", 320, 2), ("B", 330, 1), ("C", 400, 2), ("D", 250, 1), ("E", 180, 1), ("F", 190, 1), ("G", 220, 1),
-    ("H", 240, 1), ("J", 200, 1), ("K", 170, 1), ("L", 280, 1), ("M", 370, 2), ("N", 200, 1), ("P", 330, 1),
-    ("Q", 16, 0), ("R", 250, 1), ("S", 460, 2), ("T", 280, 1), ("V", 90, 1), ("W", 190, 1), ("X", 9, 1),
-    ("Z", 40, 1), ("_", 0, 210), ("a", 60, 900), ("c", 20, 300), ("e", 12, 1100), ("i", 70, 800),
-    ("l", 20, 480), ("n", 10, 700), ("o", 90, 700), ("r", 10, 680), ("s", 20, 500), ("t", 90, 560),
-    ("u", 10, 330), ("y", 4, 140), ("É", 9, 5), ("é", 1, 40), ("日", 3, 1),
+    ("!", 1, 1),
+    ("\"", 2, 1),
+    ("'", 2, 8),
+    ("(", 14, 0),
+    (",", 0, 12),
+    ("-", 0, 20),
+    (".", 1, 18),
+    ("0", 4, 10),
+    ("1", 60, 20),
+    ("2", 50, 16),
+    ("3", 8, 8),
+    ("5", 6, 6),
+    ("7", 5, 5),
+    ("9", 5, 9),
+    ("A", 320, 2),
+    ("B", 330, 1),
+    ("C", 400, 2),
+    ("D", 250, 1),
+    ("E", 180, 1),
+    ("F", 190, 1),
+    ("G", 220, 1),
+    ("H", 240, 1),
+    ("J", 200, 1),
+    ("K", 170, 1),
+    ("L", 280, 1),
+    ("M", 370, 2),
+    ("N", 200, 1),
+    ("P", 330, 1),
+    ("Q", 16, 0),
+    ("R", 250, 1),
+    ("S", 460, 2),
+    ("T", 280, 1),
+    ("V", 90, 1),
+    ("W", 190, 1),
+    ("X", 9, 1),
+    ("Z", 40, 1),
+    ("_", 0, 210),
+    ("a", 60, 900),
+    ("c", 20, 300),
+    ("e", 12, 1100),
+    ("i", 70, 800),
+    ("l", 20, 480),
+    ("n", 10, 700),
+    ("o", 90, 700),
+    ("r", 10, 680),
+    ("s", 20, 500),
+    ("t", 90, 560),
+    ("u", 10, 330),
+    ("y", 4, 140),
+    ("É", 9, 5),
+    ("é", 1, 40),
+    ("日", 3, 1),
 ];
 
 /// The file.
@@ -259,13 +303,16 @@ fn weight(prefix: &str, (next, at_start, within): (&str, u32, u32)) -> u64 {
     let word = prefix.rsplit('_').next().map_or(0, str::len) as u32;
     let base = if next == "_" { base * (word * word) / 16 } else { base };
     let skew = 1 << (mixed(hash(prefix) ^ hash(next)) % 6);
-    let is_on_the_way = |phrase: &&str| phrase.strip_prefix(prefix).is_some_and(|rest| rest.starts_with(next));
-    let boost = if PHRASES.iter().any(|phrase| is_on_the_way(&phrase)) { 1 + prefix.len() as u64 * 400 } else { 0 };
+    let is_on_the_way =
+        |phrase: &&str| phrase.strip_prefix(prefix).is_some_and(|rest| rest.starts_with(next));
+    let boost =
+        if PHRASES.iter().any(|phrase| is_on_the_way(&phrase)) { 1 + prefix.len() as u64 * 400 } else { 0 };
     u64::from(base) * skew + boost * 30
 }
 
 fn hash(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
+    text.bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
 }
 
 fn mixed(number: u64) -> u32 {

@@ -149,9 +149,8 @@ fn chain(at: u64, bytes: &Bytes, from: usize) -> Vec<Item<Key>> {
 
 /// The same from the first byte on where an entry seems to begin: it has no parameters, revision 0, and others behind it.
 fn find_start(at: u64, bytes: &Bytes) -> Vec<Item<Key>> {
-    let could_be = |head: &[u8]| {
-        matches!(head, [_, _, 0, namespace, 0, 0, 0, 0] if namespace.is_ascii_graphic())
-    };
+    let could_be =
+        |head: &[u8]| matches!(head, [_, _, 0, namespace, 0, 0, 0, 0] if namespace.is_ascii_graphic());
     for (from, _) in bytes.windows(8).enumerate().filter(|(_, head)| could_be(head)) {
         let items = chain(at, bytes, from);
         let reached_end = items.last().is_some_and(|last| bytes.len() as u64 - (last.end - at) < 512);

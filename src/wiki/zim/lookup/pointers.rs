@@ -56,7 +56,8 @@ impl Row for Pointers<'_> {
 
     fn guess(&self, gap: &Gap<u64>, wanted: &u64) -> u64 {
         let last = self.range().end.saturating_sub(POINTER);
-        let low = gap.below.as_ref().map_or((self.range().start, self.ends.first), |item| (item.at, item.key));
+        let low =
+            gap.below.as_ref().map_or((self.range().start, self.ends.first), |item| (item.at, item.key));
         let high = gap.above.as_ref().map_or((last, self.ends.last), |item| (item.at, item.key));
         let (wanted, top) = (self.weigh(low.1, *wanted, high.1), self.weigh(low.1, high.1, high.1));
         let fraction = if top > 0.0 { wanted / top } else { 0.5 };

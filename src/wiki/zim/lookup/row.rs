@@ -161,7 +161,8 @@ fn places<R: Row>(row: &R, gap: &Gap<R::Key>, guess: u64) -> Vec<u64> {
 /// So many places (at least two) from the first byte to the last.
 pub(super) fn spread(range: &Range<u64>, most: u64) -> Vec<u64> {
     let (length, last) = (range.end.saturating_sub(range.start), most.max(2) - 1);
-    let one = |number: u64| (u128::from(length.saturating_sub(1)) * u128::from(number) / u128::from(last)) as u64;
+    let one =
+        |number: u64| (u128::from(length.saturating_sub(1)) * u128::from(number) / u128::from(last)) as u64;
     (0..=last).map(|number| range.start + one(number)).collect()
 }
 
@@ -182,7 +183,9 @@ pub(super) async fn remember<R: Row>(row: &R, extent: &Range<u64>) -> Result<boo
     };
     let of_head = head.first().zip(head.last());
     let of_tail = tail.first().zip(tail.last());
-    let (Some((first, first_last)), Some((_, last))) = (of_head, of_tail.or(of_head)) else { return Ok(false) };
+    let (Some((first, first_last)), Some((_, last))) = (of_head, of_tail.or(of_head)) else {
+        return Ok(false);
+    };
     let size = (first_last.end - first.at) as f64 / head.len() as f64;
     let size = match of_tail {
         Some((from, to)) => (size + (to.end - from.at) as f64 / tail.len() as f64) / 2.0,

@@ -45,7 +45,8 @@ fn measure() {
     }
     for piece in [MEBIBYTE / 4, MEBIBYTE, 4 * MEBIBYTE] {
         println!("-- pieces of {piece}");
-        let numbers: Vec<u32> = (0..many).map(|n| (u64::from(n) * 2_654_435_761 % u64::from(entries)) as u32).collect();
+        let numbers: Vec<u32> =
+            (0..many).map(|n| (u64::from(n) * 2_654_435_761 % u64::from(entries)) as u32).collect();
         let (mut cold, mut pinned, mut prepared) = (vec![], vec![], vec![]);
         for &number in &numbers {
             let (namespace, path) = file.path(number);
@@ -69,7 +70,9 @@ fn measure() {
             let lookup = lookup(&far);
             let (done, cost) = far.run(lookup.prepare());
             done.unwrap();
-            if number == 0 { println!("prepare: {cost:?}"); }
+            if number == 0 {
+                println!("prepare: {cost:?}");
+            }
             let (found, cost) = far.run(lookup.find(namespace, path.as_bytes()));
             assert_eq!(found.unwrap().unwrap().index, Some(number));
             prepared.push(cost);
@@ -85,7 +88,9 @@ fn measure() {
             let (found, cost) = far.run(lookup.find(namespace, path.as_bytes()));
             assert_eq!(found.unwrap().unwrap().index, Some(number));
             row.push(cost);
-            if n % 50 == 49 { show(&format!("  after {}", n + 1), std::mem::take(&mut row)); }
+            if n % 50 == 49 {
+                show(&format!("  after {}", n + 1), std::mem::take(&mut row));
+            }
         }
     }
     println!("{:?}", started.elapsed());
