@@ -199,3 +199,6 @@ impl ReadAt for ArchiveReader {
         self.until.store(end, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests;

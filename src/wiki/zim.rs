@@ -77,23 +77,19 @@ struct Inner {
 }
 
 impl Zim {
-    /// Reads the header, then the list of types (which in files of usual writers comes with the header) and the ends of the path pointers: two
-    /// dependent trips at most.
+    /// Reads the header and the list of types, and asks for what every lookup begins with. Two dependent trips, in files of usual
+    /// writers.
     pub async fn open(archive: Archive) -> Result<Zim, ZimError> {
         let beginning = archive.read(0..archive.length().min(BEGINNING)).await?;
         let header = Header::read(&beginning, archive.length())?;
         let lookup = lookup::Lookup::new(archive.clone(), header.clone());
-        // What is wrong with the pointers is told to who looks something up.
-        let (kinds, _) = futures_util::future::join(kinds::read(&archive, &header, &beginning), lookup.pin()).await;
+        // What of the path list is broken shows in lookups, and what is not is served.
+        let (kinds, _) =
+            futures_util::future::join(kinds::read(&archive, &header, &beginning), lookup.pin()).await;
         let kinds = kinds?;
-        Ok(Zim(Arc::new(Inner {
-            lookup,
-            clusters: cluster::Clusters::new(archive.clone(), header.clone()),
-            titles: OnceCell::new(),
-            archive,
-            header,
-            kinds,
-        })))
+        let clusters = cluster::Clusters::new(archive.clone(), header.clone());
+        let titles = OnceCell::new();
+        Ok(Zim(Arc::new(Inner { archive, header, kinds, lookup, clusters, titles })))
     }
 
     /// Asks for what all lookups need, so that those after it are short: behind the first page, if there is time. May be dropped.
@@ -152,8 +148,8 @@ impl Zim {
         Err(ZimError::Broken(what))
     }
 
-    /// Entries that are articles, in the order of titles, whose title begins so (the first letter's case does not matter); at most so many, redirects
-    /// among them.
+    /// Entries that are articles, in the order of titles, whose title begins so (the first letter's case does not matter); at most
+    /// so many, redirects among them.
     pub async fn titles(&self, prefix: &str, most: usize) -> Result<Vec<Entry>, ZimError> {
         self.all_titles().await?.starting_with(&self.0.lookup, prefix, most).await
     }

@@ -10,6 +10,7 @@ mod unpack;
 use std::ops::Range;
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use tokio::sync::Semaphore;
 
 use self::chunks::Chunks;
@@ -154,15 +155,13 @@ impl Clusters {
         if let Some((start, end)) = self.stretches.find((cluster, blob)) {
             return self.archive.to_fetch(start..end) == 0;
         }
-        match (self.shapes.find(cluster), self.places.known(cluster)) {
-            (Some(Shape::Packed(_)), place) => {
-                let is_large =
-                    place.as_ref().is_none_or(|place| self.archive.to_fetch(place.range.clone()) > 0);
-                !is_large || self.kept.contains_key(&(cluster, None))
-            }
-            (_, Some(place)) => self.archive.to_fetch(place.range) == 0,
-            (_, None) => false,
+        // It is asked only for what it has at hand: where it would wait for that, the answer is "not known".
+        if let Some(Some(Kept::Cluster(_, Unpacked::Whole(_)))) =
+            self.kept.get(&(cluster, None)).now_or_never()
+        {
+            return true;
         }
+        self.places.known(cluster).is_some_and(|place| self.archive.to_fetch(place.range) == 0)
     }
 
     async fn keep(

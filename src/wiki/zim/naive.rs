@@ -1,8 +1,11 @@
 //! A ZIM file read in the plainest way, all of it in memory: what the reader must agree with. For tests of well-formed files.
 
+use std::ops::Range;
+
+use bytes::Bytes;
+
 use super::dirent::{Dirent, Target};
 use super::header::Header;
-use bytes::Bytes;
 
 pub struct Naive {
     file: Bytes,
@@ -22,9 +25,34 @@ impl Naive {
         Naive { dirents: dirents.collect(), header, file }
     }
 
-    pub fn find(&self, namespace: u8, path: &[u8]) -> Option<(u32, &Dirent)> {
-        let index = self.dirents.iter().position(|dirent| dirent.key() == (namespace, path))?;
-        Some((index as u32, &self.dirents[index]))
+    /// Where an entry stands in the file, its parameters left out.
+    pub fn place(&self, index: usize) -> Range<usize> {
+        let start = number(&self.file, self.header.path_pointers_at as usize + 8 * index, 8);
+        let (_, length) = Dirent::read(&self.file.slice(start..)).expect("well-formed").expect("whole");
+        start..start + length
+    }
+
+    /// Where a cluster stands in the file, from its first byte to where the next or the list of them begins.
+    pub fn cluster(&self, cluster: u32) -> Range<usize> {
+        let list = self.header.cluster_pointers_at as usize;
+        let at = |cluster: u32| number(&self.file, list + 8 * cluster as usize, 8);
+        let next = cluster + 1;
+        at(cluster)..if next < self.header.clusters { at(next) } else { list }
+    }
+
+    /// By looking at all.
+    pub fn find(&self, namespace: u8, path: &[u8]) -> Option<&Dirent> {
+        self.dirents.iter().find(|dirent| dirent.key() == (namespace, path))
+    }
+
+    /// Where redirects lead from this entry; `None`: nowhere.
+    pub fn follow(&self, index: usize) -> Option<&Dirent> {
+        let (mut dirent, mut left) = (&self.dirents[index], 50);
+        while let Target::Redirect { entry } = dirent.target {
+            left = u32::checked_sub(left, 1)?;
+            dirent = self.dirents.get(entry as usize)?;
+        }
+        Some(dirent)
     }
 
     /// Types, by scanning.
@@ -37,7 +65,7 @@ impl Naive {
 
     pub fn content(&self, dirent: &Dirent) -> Option<Vec<u8>> {
         let Target::Content { cluster, blob, .. } = dirent.target else { return None };
-        let start = number(&self.file, self.header.cluster_pointers_at as usize + 8 * cluster as usize, 8);
+        let start = self.cluster(cluster).start;
         let (info, data) = (self.file[start], &self.file[start + 1..]);
         let data = match info & 0x0f {
             0 | 1 => data.to_vec(),
