@@ -114,7 +114,14 @@ impl Site {
             Route::Random => return self.random(ask).await,
             Route::Viewer => return front::viewer(library),
             Route::Catalog(catalog) => {
-                return catalog::reply(library, &catalog, self.0.config.patience.silence, &self.0.started, ask).await;
+                return catalog::reply(
+                    library,
+                    &catalog,
+                    self.0.config.patience.silence,
+                    &self.0.started,
+                    ask,
+                )
+                .await;
             }
             Route::Bar => return bar::switch(ask),
             Route::BarScript => return bar::fixed("text/javascript; charset=utf-8", bar::SCRIPT),

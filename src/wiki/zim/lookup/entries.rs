@@ -85,9 +85,11 @@ impl Row for Entries<'_> {
     }
 
     fn guess(&self, gap: &Gap<Key>, wanted: &Key) -> u64 {
-        let first = Key { namespace: gap.above.as_ref().map_or(0, |above| above.key.namespace), path: Bytes::new() };
+        let first =
+            Key { namespace: gap.above.as_ref().map_or(0, |above| above.key.namespace), path: Bytes::new() };
         let below = gap.below.as_ref().map_or(&first, |below| &below.key);
-        let fraction = lock(&self.lookup.model).fraction(below, gap.above.as_ref().map(|above| &above.key), wanted);
+        let fraction =
+            lock(&self.lookup.model).fraction(below, gap.above.as_ref().map(|above| &above.key), wanted);
         let length = gap.between.end.saturating_sub(gap.between.start);
         gap.between.start + ((length as f64 * fraction) as u64).min(length.saturating_sub(1))
     }
@@ -108,7 +110,9 @@ impl Row for Entries<'_> {
         let at_once = if asked + 1 < steps { FEW } else { MANY };
         let mut places = match all(archive, &gap.between, grain, at_once) {
             Some(all) => all,
-            None if is_unknown => spread(&gap.between, self.lookup.skeleton_size(self.ends, grain).div_ceil(2).max(4)),
+            None if is_unknown => {
+                spread(&gap.between, self.lookup.skeleton_size(self.ends, grain).div_ceil(2).max(4))
+            }
             None => likely(&gap.between, guess, (guesses.ceil() as u64).min(MANY)),
         };
         places = once(archive, places);

@@ -106,7 +106,8 @@ impl Pointers<'_> {
         let (low, high) = (self.guess_about(entries.start), self.guess_about(entries.end));
         let from = low.0.saturating_sub(low.1).max(self.range().start);
         let to = (high.0 + high.1).min(self.range().end - 1).max(from);
-        let Some(missing) = [low.0, high.0, from, to].into_iter().find(|&at| !is_here(self.archive(), at)) else {
+        let Some(missing) = [low.0, high.0, from, to].into_iter().find(|&at| !is_here(self.archive(), at))
+        else {
             return Vec::new();
         };
         let steps = ((to - from) / grain(self.archive(), missing) + 1).min(most);

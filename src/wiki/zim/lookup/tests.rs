@@ -24,7 +24,8 @@ fn find(far: &Far, lookup: &Lookup, (namespace, path): (u8, &[u8])) -> Option<En
 
 /// A file with these paths in the namespace `C`, and what every file has besides.
 fn written(paths: &[String]) -> Vec<u8> {
-    let mut writer = Writer::default().file(b'M', "Title", "text/plain", "T").file(b'W', "x", "text/plain", "");
+    let mut writer =
+        Writer::default().file(b'M', "Title", "text/plain", "T").file(b'W', "x", "text/plain", "");
     for (number, path) in paths.iter().enumerate() {
         writer = match number % 3 {
             0 => writer.redirect(path, &path.replace('_', " "), "Redirected"),
@@ -211,5 +212,7 @@ fn an_entry_that_is_no_article_is_found_where_only_those_are_written() {
     }
     let far = Far::new(Bytes::from(writer.write()), 4096);
     let lookup = lookup(&far);
-    assert!(find(&far, &lookup, (b'C', b"gone0")).is_some() && find(&far, &lookup, (b'C', b"gone1")).is_some());
+    assert!(
+        find(&far, &lookup, (b'C', b"gone0")).is_some() && find(&far, &lookup, (b'C', b"gone1")).is_some()
+    );
 }

@@ -98,7 +98,10 @@ fn no_more_than_sixteen_mebibytes_are_fetched_in_advance_and_the_ends() {
             let far = Far::new(file.clone(), piece);
             let (prepared, cost) = far.run(lookup(&far).prepare());
             prepared.unwrap();
-            assert!(cost.trips <= 2 && cost.bytes <= 16 * MEBIBYTE + 3 * piece, "{entries}, {piece}: {cost:?}");
+            assert!(
+                cost.trips <= 2 && cost.bytes <= 16 * MEBIBYTE + 3 * piece,
+                "{entries}, {piece}: {cost:?}"
+            );
             assert!(cost.bytes <= MadeUp::length(&file) / 2 + 6 * piece, "{entries}, {piece}: {cost:?}");
         }
     }
@@ -140,7 +143,8 @@ fn an_entry_across_the_border_of_two_pieces_takes_no_more() {
     let file = Arc::new(MadeUp::new(1_000_000));
     for piece in PIECES {
         for border in [2 * MEBIBYTE, 20 * MEBIBYTE, 61 * MEBIBYTE].map(|at| at / piece * piece - piece / 3) {
-            let number = (0..1_000_000).collect::<Vec<u32>>().partition_point(|&at| file.place(at) < border) - 1;
+            let number =
+                (0..1_000_000).collect::<Vec<u32>>().partition_point(|&at| file.place(at) < border) - 1;
             let (cost, ..) = look_up(&file, piece, number as u32, false);
             assert!(cost.trips <= 4, "pieces of {piece}: {cost:?}");
         }
