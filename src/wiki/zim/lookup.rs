@@ -13,7 +13,6 @@ mod spans;
 #[cfg(test)]
 mod tests;
 
-use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -273,7 +272,8 @@ impl Lookup {
     async fn number_of(&self, ends: Ends, at: u64) -> Result<Option<u32>, ZimError> {
         let pointers = Pointers { lookup: self, ends };
         let below = pointers.place(at).await?.and_then(|gap| gap.below).filter(|below| below.key == at);
-        let number = |below: Item<u64>| below.at.checked_sub(self.header.path_pointers_at).map(|at| at / POINTER);
+        let number =
+            |below: Item<u64>| below.at.checked_sub(self.header.path_pointers_at).map(|at| at / POINTER);
         Ok(below.and_then(number).and_then(|number| u32::try_from(number).ok()))
     }
 

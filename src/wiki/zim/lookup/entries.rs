@@ -85,9 +85,11 @@ impl Row for Entries<'_> {
     }
 
     fn guess(&self, gap: &Gap<Key>, wanted: &Key) -> u64 {
-        let first = Key { namespace: gap.above.as_ref().map_or(0, |above| above.key.namespace), path: Bytes::new() };
+        let first =
+            Key { namespace: gap.above.as_ref().map_or(0, |above| above.key.namespace), path: Bytes::new() };
         let below = gap.below.as_ref().map_or(&first, |below| &below.key);
-        let fraction = lock(&self.lookup.model).fraction(below, gap.above.as_ref().map(|above| &above.key), wanted);
+        let fraction =
+            lock(&self.lookup.model).fraction(below, gap.above.as_ref().map(|above| &above.key), wanted);
         let length = gap.between.end.saturating_sub(gap.between.start);
         gap.between.start + ((length as f64 * fraction) as u64).min(length.saturating_sub(1))
     }
@@ -108,7 +110,9 @@ impl Row for Entries<'_> {
         let at_once = if asked + 1 < steps { FEW } else { MANY };
         let mut places = match all(archive, &gap.between, grain, at_once) {
             Some(all) => all,
-            None if is_unknown => spread(&gap.between, self.lookup.skeleton_size(self.ends, grain).div_ceil(2).max(4)),
+            None if is_unknown => {
+                spread(&gap.between, self.lookup.skeleton_size(self.ends, grain).div_ceil(2).max(4))
+            }
             None => likely(&gap.between, guess, (guesses.ceil() as u64).min(MANY)),
         };
         places = once(archive, places);
@@ -169,9 +173,8 @@ fn chain(at: u64, bytes: &Bytes, from: usize) -> Vec<Item<Key>> {
 
 /// The same from the first byte on where an entry seems to begin: it has no parameters, revision 0, and others behind it.
 fn find_start(at: u64, bytes: &Bytes) -> Vec<Item<Key>> {
-    let could_be = |head: &[u8]| {
-        matches!(head, [_, _, 0, namespace, 0, 0, 0, 0] if namespace.is_ascii_graphic())
-    };
+    let could_be =
+        |head: &[u8]| matches!(head, [_, _, 0, namespace, 0, 0, 0, 0] if namespace.is_ascii_graphic());
     for (from, _) in bytes.windows(8).enumerate().filter(|(_, head)| could_be(head)) {
         let items = chain(at, bytes, from);
         let reached_end = items.last().is_some_and(|last| bytes.len() as u64 - (last.end - at) < 512);

@@ -74,4 +74,3 @@ impl Kept {
 pub(super) fn alone(bytes: &[u8]) -> Bytes {
     Bytes::copy_from_slice(bytes)
 }
-

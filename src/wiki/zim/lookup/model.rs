@@ -77,7 +77,9 @@ impl Model {
 /// What stands before byte `at`, as a small letter: behind a large one comes what comes behind a small one.
 fn before(key: &Key, at: usize) -> usize {
     match at.checked_sub(1) {
-        Some(previous @ 1..) => key.byte(previous).map_or(NOTHING, |byte| usize::from(byte.to_ascii_lowercase())),
+        Some(previous @ 1..) => {
+            key.byte(previous).map_or(NOTHING, |byte| usize::from(byte.to_ascii_lowercase()))
+        }
         _ => NOTHING,
     }
 }

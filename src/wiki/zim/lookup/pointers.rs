@@ -59,7 +59,8 @@ impl Row for Pointers<'_> {
 
     fn guess(&self, gap: &Gap<u64>, wanted: &u64) -> u64 {
         let last = self.range().end.saturating_sub(POINTER);
-        let low = gap.below.as_ref().map_or((self.range().start, self.ends.first), |item| (item.at, item.key));
+        let low =
+            gap.below.as_ref().map_or((self.range().start, self.ends.first), |item| (item.at, item.key));
         let high = gap.above.as_ref().map_or((last, self.ends.last), |item| (item.at, item.key));
         let (wanted, top) = (self.weigh(low.1, *wanted, high.1), self.weigh(low.1, high.1, high.1));
         let fraction = if top > 0.0 { wanted / top } else { 0.5 };
@@ -105,7 +106,8 @@ impl Pointers<'_> {
         let (low, high) = (self.guess_about(entries.start), self.guess_about(entries.end));
         let from = low.0.saturating_sub(low.1).max(self.range().start);
         let to = (high.0 + high.1).min(self.range().end - 1).max(from);
-        let Some(missing) = [low.0, high.0, from, to].into_iter().find(|&at| !is_here(self.archive(), at)) else {
+        let Some(missing) = [low.0, high.0, from, to].into_iter().find(|&at| !is_here(self.archive(), at))
+        else {
             return Vec::new();
         };
         let steps = ((to - from) / grain(self.archive(), missing) + 1).min(most);

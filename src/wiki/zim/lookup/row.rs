@@ -215,7 +215,9 @@ pub(super) async fn remember<R: Row>(row: &R, extent: &Range<u64>) -> Result<boo
     };
     let of_head = head.first().zip(head.last());
     let of_tail = tail.first().zip(tail.last());
-    let (Some((first, first_last)), Some((_, last))) = (of_head, of_tail.or(of_head)) else { return Ok(false) };
+    let (Some((first, first_last)), Some((_, last))) = (of_head, of_tail.or(of_head)) else {
+        return Ok(false);
+    };
     let size = (first_last.end - first.at) as f64 / head.len() as f64;
     let size = match of_tail {
         Some((from, to)) => (size + (to.end - from.at) as f64 / tail.len() as f64) / 2.0,

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
+use super::spans::Span;
 use super::*;
 use crate::wiki::zim::far::{Cost, Far};
 use crate::wiki::zim::made_up::MadeUp;
@@ -23,7 +24,8 @@ fn find(far: &Far, lookup: &Lookup, (namespace, path): (u8, &[u8])) -> Option<En
 
 /// A file with these paths in the namespace `C`, and what every file has besides.
 fn written(paths: &[String]) -> Vec<u8> {
-    let mut writer = Writer::default().file(b'M', "Title", "text/plain", "T").file(b'W', "x", "text/plain", "");
+    let mut writer =
+        Writer::default().file(b'M', "Title", "text/plain", "T").file(b'W', "x", "text/plain", "");
     for (number, path) in paths.iter().enumerate() {
         writer = match number % 3 {
             0 => writer.redirect(path, &path.replace('_', " "), "Redirected"),
@@ -120,8 +122,8 @@ fn entries_with_parameters_and_gaps_between_them_are_found() {
         let pointer = at + number * 8..at + number * 8 + 8;
         let place = u64::from_le_bytes(file[pointer.clone()].try_into().unwrap()) as usize;
         let (_, length) = Dirent::read(&Bytes::copy_from_slice(&file[place..])).unwrap().unwrap();
-        moved[pointer].copy_from_slice(&(moved.len() as u64).to_le_bytes());
         let start = moved.len();
+        moved[pointer].copy_from_slice(&(start as u64).to_le_bytes());
         moved.extend_from_slice(&file[place..place + length]);
         if number % 2 == 0 {
             // Parameters that look like an entry, and some bytes that are of nobody.
@@ -210,5 +212,20 @@ fn an_entry_that_is_no_article_is_found_where_only_those_are_written() {
     }
     let far = Far::new(Bytes::from(writer.write()), 4096);
     let lookup = lookup(&far);
-    assert!(find(&far, &lookup, (b'C', b"gone0")).is_some() && find(&far, &lookup, (b'C', b"gone1")).is_some());
+    assert!(
+        find(&far, &lookup, (b'C', b"gone0")).is_some() && find(&far, &lookup, (b'C', b"gone1")).is_some()
+    );
+}
+
+#[test]
+fn guesses_lie_the_closer_together_the_nearer_to_the_best() {
+    let places = row::likely(&(1000..101_000), 21_000, 9);
+    let apart: Vec<u64> = places.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(places.iter().all(|place| (1000..101_000).contains(place)) && places.len() == 9);
+    assert!(places.iter().any(|place| place.abs_diff(21_000) < 4000), "{places:?}");
+    assert!(apart.iter().max() > apart.iter().min().map(|least| least * 3).as_ref(), "{apart:?}");
+    assert!(
+        apart.iter().all(|&apart| apart < 25_000),
+        "no hole is much larger than without a guess: {apart:?}"
+    );
 }

@@ -55,7 +55,8 @@ fn naive(file: &[u8], order: Order, prefix: &str) -> Vec<String> {
     let naive = Naive::new(file.to_vec());
     let namespace = if naive.header.has_new_namespaces() { b'C' } else { b'A' };
     let begins = either_case(prefix);
-    let title = |dirent: &crate::wiki::zim::dirent::Dirent| String::from_utf8_lossy(dirent.title()).into_owned();
+    let title =
+        |dirent: &crate::wiki::zim::dirent::Dirent| String::from_utf8_lossy(dirent.title()).into_owned();
     let path = |dirent: &crate::wiki::zim::dirent::Dirent| String::from_utf8_lossy(&dirent.path).into_owned();
     let of_content = naive.dirents.iter().filter(|dirent| dirent.namespace == namespace);
     let mut found: Vec<String> = match order {
