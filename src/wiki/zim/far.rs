@@ -52,6 +52,7 @@ struct State {
     waiting: Vec<Waker>,
     fetched: u64,
     trips: usize,
+    tells_nothing: bool,
 }
 
 /// What something took.
@@ -80,9 +81,15 @@ impl Far {
         Archive::new(vec![Box::new(self.clone())])
     }
 
-    /// Nothing is there any more, and nothing was counted.
-    pub fn forget(&self) {
-        *lock(&self.0.state) = State::default();
+    /// Everything is there.
+    pub fn bring_all(&self) {
+        let all = self.pieces(0..self.0.source.length());
+        lock(&self.0.state).here.extend(all);
+    }
+
+    /// From now on nobody can tell what is there.
+    pub fn tell_nothing(&self) {
+        lock(&self.0.state).tells_nothing = true;
     }
 
     /// Runs to the end, with what it took.
@@ -156,8 +163,12 @@ impl Part for Far {
     }
 
     fn to_fetch(&self, range: Range<u64>) -> u64 {
+        let length = range.end.saturating_sub(range.start);
         let pieces = self.pieces(range);
         let state = lock(&self.0.state);
+        if state.tells_nothing {
+            return length;
+        }
         let here = state.here.range(pieces.clone()).count() as u64;
         (pieces.end - pieces.start - here) * self.0.piece
     }

@@ -13,7 +13,6 @@ mod spans;
 #[cfg(test)]
 mod tests;
 
-use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -53,7 +52,9 @@ pub struct Lookup {
     archive: Archive,
     header: Header,
     ends: Mutex<Option<Ends>>,
-    entries: Mutex<Spans<Key>>,
+    /// What is known of the entries, by their bytes.
+    spans: Mutex<Spans<Key>>,
+    /// What is known of the path pointers.
     pointers: Mutex<Spans<u64>>,
     model: Mutex<Model>,
     kept: Mutex<Kept>,
@@ -68,7 +69,7 @@ impl Lookup {
             archive,
             header,
             ends: Mutex::new(None),
-            entries: Mutex::new(Spans::new()),
+            spans: Mutex::new(Spans::new()),
             pointers: Mutex::new(Spans::new()),
             model: Mutex::new(Model::new()),
             kept: Mutex::new(Kept::new()),
@@ -103,10 +104,10 @@ impl Lookup {
                 if is_here(&self.archive, at) {
                     remember(entries, &here_around(&self.archive, at, range)).await?;
                 }
-                Ok(true)
+                Ok(())
             }
         };
-        ask(&self.archive, spread(&range, most), came).await
+        ask(&self.archive, spread(&range, most), came, |_| true).await
     }
 
     /// So many places are read in advance.
@@ -153,14 +154,24 @@ impl Lookup {
         let most = u32::try_from(most).unwrap_or(u32::MAX).min(1000);
         let first = middle.saturating_sub(most / 2);
         let last = first.saturating_add(most).min(self.header.entries);
-        let mut near = self.range(first..last).await?;
+        let mut near = self.entries((first..last).collect()).await?;
         near.retain(|entry| entry.dirent.namespace == namespace);
         Ok(near)
     }
 
     /// The entries with these numbers, in their order; read at the same time.
-    pub async fn range(&self, numbers: Range<u32>) -> Result<Vec<Entry>, ZimError> {
+    pub async fn entries(&self, numbers: Vec<u32>) -> Result<Vec<Entry>, ZimError> {
         stream::iter(numbers).map(|index| self.entry(index)).buffered(AT_ONCE).try_collect().await
+    }
+
+    /// How many entries there are.
+    pub fn entries_count(&self) -> u32 {
+        self.header.entries
+    }
+
+    /// Where articles and all that they need are; before 6.1 only the articles.
+    pub fn content_namespace(&self) -> u8 {
+        if self.header.has_new_namespaces() { b'C' } else { b'A' }
     }
 
     /// The number of the first entry that is not below this path: there, or where it would be.

@@ -6,10 +6,10 @@ use std::sync::Mutex;
 
 use bytes::Bytes;
 
-use super::here::is_here;
+use super::here::grain;
 use super::model::Model;
 use super::pointers::Pointers;
-use super::row::{Guesses, Row, place, remember};
+use super::row::{KNOWN, Row, all, likely, once, place, remember, spread};
 use super::spans::{Gap, Item, Spans};
 use super::{Ends, Lookup, here};
 use crate::lock::lock;
@@ -19,6 +19,14 @@ use crate::wiki::zim::dirent::Dirent;
 
 /// So many entries one behind the other, where none was known to begin, are no accident.
 const NO_ACCIDENT: usize = 4;
+/// If no more than this is missing where a path must be, all of it is asked for at once.
+const FEW: u64 = 3;
+/// The same when it is time to find it; and never more guesses than this.
+const MANY: u64 = 20;
+/// What a gap misses is taken to be no more, when guesses are counted.
+const MOST_MISSING: u64 = 512;
+/// Pieces of so many bytes are small: more of them are asked for at once, rather than one after the other.
+const SMALL: u64 = 512 * 1024;
 
 /// What entries are sorted by.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,7 +75,7 @@ impl Row for Entries<'_> {
     }
 
     fn spans(&self) -> &Mutex<Spans<Key>> {
-        &self.lookup.entries
+        &self.lookup.spans
     }
 
     fn items(&self, at: u64, bytes: &Bytes, is_start: bool) -> Vec<Item<Key>> {
@@ -77,16 +85,40 @@ impl Row for Entries<'_> {
     }
 
     fn guess(&self, gap: &Gap<Key>, wanted: &Key) -> u64 {
-        let keys = (gap.below.as_ref().map(|item| &item.key), gap.above.as_ref().map(|item| &item.key));
-        let fraction = lock(&self.lookup.model).fraction(keys.0, keys.1, wanted);
+        let first =
+            Key { namespace: gap.above.as_ref().map_or(0, |above| above.key.namespace), path: Bytes::new() };
+        let below = gap.below.as_ref().map_or(&first, |below| &below.key);
+        let fraction =
+            lock(&self.lookup.model).fraction(below, gap.above.as_ref().map(|above| &above.key), wanted);
         let length = gap.between.end.saturating_sub(gap.between.start);
         gap.between.start + ((length as f64 * fraction) as u64).min(length.saturating_sub(1))
     }
 
-    fn beside(&self, _gap: &Gap<Key>, guess: u64) -> Vec<u64> {
+    fn places(&self, gap: &Gap<Key>, _wanted: &Key, guess: u64, asked: usize) -> Vec<u64> {
+        let archive = self.archive();
+        let grain = grain(archive, guess);
+        let missing = archive.to_fetch(gap.between.clone()).div_ceil(grain);
+        // After this step there are so many: they have to get through what is missing, the last of them through all that is left.
+        let most = missing.min(MOST_MISSING) as f64;
+        let steps: usize = if grain <= SMALL { 2 } else { 3 };
+        let guesses = match steps.saturating_sub(asked) {
+            3.. => most.cbrt(),
+            2 => most.sqrt(),
+            _ => most,
+        };
+        let is_unknown = lock(&self.lookup.spans).len() < KNOWN;
+        let at_once = if asked + 1 < steps { FEW } else { MANY };
+        let mut places = match all(archive, &gap.between, grain, at_once) {
+            Some(all) => all,
+            None if is_unknown => {
+                spread(&gap.between, self.lookup.skeleton_size(self.ends, grain).div_ceil(2).max(4))
+            }
+            None => likely(&gap.between, guess, (guesses.ceil() as u64).min(MANY)),
+        };
+        places = once(archive, places);
         let pointers = Pointers { lookup: self.lookup, ends: self.ends };
-        let at = pointers.about(guess);
-        if is_here(self.archive(), at) { Vec::new() } else { vec![at] }
+        places.extend(pointers.beside(&gap.between, guess));
+        places
     }
 
     async fn came_beside(&self, at: u64) -> Result<(), ZimError> {
@@ -99,16 +131,8 @@ impl Row for Entries<'_> {
         Key { namespace: key.namespace, path: Bytes::copy_from_slice(&key.path) }
     }
 
-    fn guesses(&self, grain: u64, missing: u64) -> Guesses {
-        const MEBIBYTE: u64 = 1024 * 1024;
-        let most = (3 * MEBIBYTE / grain).clamp(1, 5);
-        if missing <= most.max(2) {
-            return Guesses::All;
-        }
-        if lock(&self.lookup.entries).len() < 3 {
-            return Guesses::Spread(self.lookup.skeleton_size(self.ends, grain));
-        }
-        Guesses::Around(most, (missing / 12).max(1) * grain)
+    fn weight(&self, key: &Key) -> usize {
+        key.path.len()
     }
 }
 

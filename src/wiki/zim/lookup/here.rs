@@ -2,8 +2,7 @@
 
 use std::ops::Range;
 
-use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
+use futures_util::future::select_all;
 
 use crate::wiki::archive::Archive;
 use crate::wiki::zim::ZimError;
@@ -50,22 +49,25 @@ fn reach(most: u64, holds: impl Fn(u64) -> bool) -> u64 {
     low
 }
 
-/// Asks for what these bytes come with, all at once, and tells `came` of each as it comes. Ends when all have come, or when `came` says so with
-/// `false`: what has not come then is no longer wished for.
+/// Asks for what these bytes come with, all at once, and tells `came` of each as it comes. What `is_wanted` no longer then is not wished for any
+/// more.
 pub(super) async fn ask<F>(
     archive: &Archive,
     places: Vec<u64>,
     mut came: impl FnMut(u64) -> F,
+    is_wanted: impl Fn(u64) -> bool,
 ) -> Result<(), ZimError>
 where
-    F: Future<Output = Result<bool, ZimError>>,
+    F: Future<Output = Result<(), ZimError>>,
 {
-    let read = |at: u64| async move { archive.read(at..at.saturating_add(1)).await.map(|_| at) };
-    let mut asked: FuturesUnordered<_> = places.into_iter().map(read).collect();
-    while let Some(at) = asked.next().await {
-        if !came(at?).await? {
-            break;
-        }
+    let read = |at: u64| Box::pin(async move { archive.read(at..at.saturating_add(1)).await.map(|_| at) });
+    let mut asked: Vec<_> = places.into_iter().map(|at| (at, read(at))).collect();
+    while !asked.is_empty() {
+        let first = asked.iter_mut().map(|(_, read)| read);
+        let (at, _, _) = select_all(first).await;
+        let at = at?;
+        came(at).await?;
+        asked.retain(|(place, _)| *place != at && is_wanted(*place));
     }
     Ok(())
 }

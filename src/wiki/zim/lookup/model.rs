@@ -39,14 +39,11 @@ impl Model {
         }
     }
 
-    /// How far `wanted` is from `low` to `high`, from 0 to 1, where `low` <= `wanted` <= `high`. `None` below is the beginning of all,
-    /// above the end.
-    pub(super) fn fraction(&self, low: Option<&Key>, high: Option<&Key>, wanted: &Key) -> f64 {
-        let from = match (low, high) {
-            (Some(low), Some(high)) => low.shared(high),
-            _ => 0,
-        };
-        let low = low.map_or(0.0, |low| self.number(low, from));
+    /// How far `wanted` is from `low` to `high`, from 0 to 1, where `low` <= `wanted` <= `high`. `None` above is the
+    /// end of all.
+    pub(super) fn fraction(&self, low: &Key, high: Option<&Key>, wanted: &Key) -> f64 {
+        let from = high.map_or(0, |high| low.shared(high));
+        let low = self.number(low, from);
         let high = high.map_or(1.0, |high| self.number(high, from));
         let wanted = self.number(wanted, from);
         let fraction = (wanted - low) / (high - low);
@@ -77,10 +74,12 @@ impl Model {
     }
 }
 
-/// What stands before byte `at`.
+/// What stands before byte `at`, as a small letter: behind a large one comes what comes behind a small one.
 fn before(key: &Key, at: usize) -> usize {
     match at.checked_sub(1) {
-        Some(previous @ 1..) => key.byte(previous).map_or(NOTHING, usize::from),
+        Some(previous @ 1..) => {
+            key.byte(previous).map_or(NOTHING, |byte| usize::from(byte.to_ascii_lowercase()))
+        }
         _ => NOTHING,
     }
 }

@@ -5,7 +5,8 @@ use std::sync::Mutex;
 
 use bytes::Bytes;
 
-use super::row::{Guesses, Row, place};
+use super::here::{grain, is_here};
+use super::row::{Row, all, once, place};
 use super::spans::{Gap, Item, Spans};
 use super::{Ends, Lookup};
 use crate::lock::lock;
@@ -14,6 +15,8 @@ use crate::wiki::zim::ZimError;
 
 /// The bytes of one.
 pub(super) const POINTER: u64 = 8;
+/// A guess from a known pointer on is wrong by this part of the way, or less.
+const WRONG: u64 = 32;
 
 pub(super) struct Pointers<'a> {
     pub lookup: &'a Lookup,
@@ -64,8 +67,13 @@ impl Row for Pointers<'_> {
         low.0 + ((high.0.saturating_sub(low.0) as f64 * fraction) as u64) / POINTER * POINTER
     }
 
-    fn beside(&self, _gap: &Gap<u64>, _guess: u64) -> Vec<u64> {
-        Vec::new()
+    fn places(&self, gap: &Gap<u64>, wanted: &u64, guess: u64, _asked: usize) -> Vec<u64> {
+        let archive = self.archive();
+        let grain = grain(archive, guess);
+        match all(archive, &gap.between, grain, 2) {
+            Some(all) => all,
+            None => self.about(*wanted..*wanted, 3),
+        }
     }
 
     async fn came_beside(&self, _at: u64) -> Result<(), ZimError> {
@@ -76,8 +84,8 @@ impl Row for Pointers<'_> {
         *key
     }
 
-    fn guesses(&self, grain: u64, missing: u64) -> Guesses {
-        if missing <= 2 { Guesses::All } else { Guesses::Around(2, grain) }
+    fn weight(&self, key: &u64) -> usize {
+        size_of_val(key)
     }
 }
 
@@ -87,19 +95,41 @@ impl Pointers<'_> {
         place(self, &at).await
     }
 
-    /// Where the pointer to the entry at byte `place` is, about.
-    pub(super) fn about(&self, place: u64) -> u64 {
+    /// What to ask for when entries between these bytes are asked for: the pointers to all of them, if those are few, or to the guess.
+    pub(super) fn beside(&self, between: &Range<u64>, guess: u64) -> Vec<u64> {
+        let (all, one) = (self.about(between.clone(), 4), self.about(guess..guess, 3));
+        if all.len() <= 3 { all } else { one }
+    }
+
+    /// What to ask for, to have the pointers to entries between these bytes: none of it is there. No more than `most` places are of use.
+    fn about(&self, entries: Range<u64>, most: u64) -> Vec<u64> {
+        let (low, high) = (self.guess_about(entries.start), self.guess_about(entries.end));
+        let from = low.0.saturating_sub(low.1).max(self.range().start);
+        let to = (high.0 + high.1).min(self.range().end - 1).max(from);
+        let Some(missing) = [low.0, high.0, from, to].into_iter().find(|&at| !is_here(self.archive(), at))
+        else {
+            return Vec::new();
+        };
+        let steps = ((to - from) / grain(self.archive(), missing) + 1).min(most);
+        let places = (0..=steps).map(|step| from + (to - from) * step / steps);
+        once(self.archive(), places.chain([low.0, high.0]).collect())
+    }
+
+    /// Where the pointer to the entry at byte `place` is, about, and how wrong that may be, in bytes.
+    pub(super) fn guess_about(&self, place: u64) -> (u64, u64) {
         let gap = lock(self.spans()).gap(&place, &self.range());
         if gap.between.is_empty() || gap.below.as_ref().is_some_and(|below| below.key == place) {
-            return gap.between.start.saturating_sub(POINTER).max(self.range().start);
+            return (gap.between.start.saturating_sub(POINTER).max(self.range().start), 0);
         }
-        self.guess(&gap, &place)
+        let guess = self.guess(&gap, &place);
+        let far = guess.saturating_sub(gap.between.start).min(gap.between.end.saturating_sub(guess));
+        (guess, far / WRONG)
     }
 
     /// How many entries there are from byte `low` to byte `to`, about, where entries are known up to `high`: by what one takes in the known
     /// stretches between.
     fn weigh(&self, low: u64, to: u64, high: u64) -> f64 {
-        let spans = lock(&self.lookup.entries);
+        let spans = lock(&self.lookup.spans);
         let known = spans.within(low..high);
         let (mut sum, mut at) = (0.0, low);
         let mut density = known.first().map_or(1.0, |span| 1.0 / span.size.max(1.0));

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 use bytes::Bytes;
 
-use super::here::{ask, grain, here_around, is_here};
+use super::here::{ask, here_around, is_here};
 use super::spans::{Gap, Item, Span, Spans};
 use crate::lock::lock;
 use crate::wiki::archive::Archive;
@@ -16,6 +16,11 @@ use crate::wiki::zim::ZimError;
 pub(super) const WINDOW: u64 = 16 * 1024;
 /// A search that takes more steps than this does not get anywhere: the file is not as it should be.
 const MOST_STEPS: usize = 200;
+/// The same for steps that ask the swarm.
+const MOST_ASKED: usize = 12;
+
+/// With fewer stretches a row is not known at all.
+pub(super) const KNOWN: usize = 2;
 
 /// Things in ascending order.
 pub(super) trait Row: Sync {
@@ -35,33 +40,25 @@ pub(super) trait Row: Sync {
     /// About where `wanted` is, in the bytes of the gap.
     fn guess(&self, gap: &Gap<Self::Key>, wanted: &Self::Key) -> u64;
 
-    /// What is best asked for together with these places, since it will be wanted next.
-    fn beside(&self, gap: &Gap<Self::Key>, guess: u64) -> Vec<u64>;
+    /// What to ask for at once, of a gap that has bytes which are not there, `guess` among them; `asked` times that was done already in this
+    /// search. May name what will be wanted next as well.
+    fn places(&self, gap: &Gap<Self::Key>, wanted: &Self::Key, guess: u64, asked: usize) -> Vec<u64>;
 
-    /// One of those places has come.
+    /// One of those places has come that are not of this row.
     fn came_beside(&self, at: u64) -> impl Future<Output = Result<(), ZimError>> + Send;
 
     /// The key by itself: not a slice of something larger.
     fn alone(&self, key: &Self::Key) -> Self::Key;
 
-    /// How many guesses are asked for at once where so many bytes come at once, of so many that the gap has.
-    fn guesses(&self, grain: u64, missing: u64) -> Guesses;
-}
-
-/// What to ask for.
-pub(super) enum Guesses {
-    /// All that is not there.
-    All,
-    /// So many, so far from each other in bytes, around the guess.
-    Around(u64, u64),
-    /// So many, all over the gap.
-    Spread(u64),
+    /// The memory that the key takes, about, in bytes.
+    fn weight(&self, key: &Self::Key) -> usize;
 }
 
 /// The place of a key: its neighbours. `None`: the row is not as it should be, and does not tell.
 pub(super) async fn place<R: Row>(row: &R, wanted: &R::Key) -> Result<Option<Gap<R::Key>>, ZimError> {
     let mut gap = lock(row.spans()).gap(wanted, &row.range());
     let mut steps = 0;
+    let mut asked = 0;
     let mut halve = false;
     loop {
         steps += 1;
@@ -103,26 +100,47 @@ pub(super) async fn place<R: Row>(row: &R, wanted: &R::Key) -> Result<Option<Gap
                 }
             }
         };
-        let places = places(row, &gap, guess);
+        let mut places = row.places(&gap, wanted, guess, asked);
+        if places.is_empty() {
+            places.push(guess);
+        }
+        // The first look at a file is none at a gap.
+        let is_known = lock(row.spans()).len() >= KNOWN;
+        asked += usize::from(is_known);
+        if asked > MOST_ASKED {
+            return Ok(None);
+        }
+        let range = row.range();
         let came = |at: u64| {
-            let gap = gap.between.clone();
+            let range = range.clone();
             async move {
                 if !is_here(archive, at) {
-                    return Ok(true);
+                    return Ok(());
                 }
-                if at < gap.start || at >= gap.end {
-                    return row.came_beside(at).await.map(|()| true);
+                if !range.contains(&at) {
+                    return row.came_beside(at).await;
                 }
-                let extent = here_around(archive, at, &row.range());
-                if lock(row.spans()).has(at) || !remember(row, &extent).await? {
-                    return Ok(true);
+                if !lock(row.spans()).has(at) {
+                    remember(row, &here_around(archive, at, &range)).await?;
                 }
-                let now = lock(row.spans()).gap(wanted, &row.range());
-                Ok(archive.to_fetch(now.between) > 0)
+                Ok(())
             }
         };
+        let is_wanted = |at: u64| {
+            if !is_known {
+                return true;
+            }
+            let now = lock(row.spans()).gap(wanted, &range).between;
+            archive.to_fetch(now.clone()) > 0 && (now.contains(&at) || !range.contains(&at))
+        };
         let missing = archive.to_fetch(between.clone());
-        ask(archive, places, came).await?;
+        ask(archive, places.clone(), came, is_wanted).await?;
+        for at in places {
+            // What was no longer wanted may have come all the same.
+            if range.contains(&at) && is_here(archive, at) && !lock(row.spans()).has(at) {
+                remember(row, &here_around(archive, at, &range)).await?;
+            }
+        }
         if archive.to_fetch(between.clone()) == missing {
             return Ok(None);
         }
@@ -130,40 +148,54 @@ pub(super) async fn place<R: Row>(row: &R, wanted: &R::Key) -> Result<Option<Gap
     }
 }
 
-/// What to ask for, of a gap that has bytes which are not there; `guess` is one of those.
-fn places<R: Row>(row: &R, gap: &Gap<R::Key>, guess: u64) -> Vec<u64> {
-    let archive = row.archive();
-    let between = &gap.between;
-    let grain = grain(archive, guess);
+/// One byte of all that is not there of a gap and comes at once, if that is so many times at most.
+pub(super) fn all(archive: &Archive, between: &Range<u64>, grain: u64, most: u64) -> Option<Vec<u64>> {
     let missing = archive.to_fetch(between.clone()).div_ceil(grain);
-    let last = between.end - 1;
-    let mut places: Vec<u64> = match row.guesses(grain, missing) {
-        Guesses::All => {
-            let steps = (between.end - between.start).div_ceil(grain).min(64);
-            (0..steps).map(|step| between.start + step * grain).chain([last]).collect()
-        }
-        Guesses::Around(most, apart) => {
-            let first = guess.saturating_sub(most / 2 * apart);
-            (0..most).map(|step| first + step * apart).chain([guess]).collect()
-        }
-        Guesses::Spread(most) => spread(between, most),
+    let steps = (between.end - between.start).div_ceil(grain);
+    // Where much is there already, what is not lies in a few holes.
+    (missing <= most && steps <= 64 * most).then(|| {
+        let places = (0..steps).map(|step| between.start + step * grain).chain([between.end - 1]);
+        once(archive, places.collect())
+    })
+}
+
+/// So many places in a gap, the closer together the nearer to the guess: half of them as if nothing was known, half as if guesses were wrong by an
+/// eighth of the gap, which they are in lists of words, of files and of packages.
+pub(super) fn likely(between: &Range<u64>, guess: u64, most: u64) -> Vec<u64> {
+    const WRONG: f64 = 0.125;
+    let length = (between.end - between.start) as f64;
+    let middle = guess.saturating_sub(between.start) as f64 / length;
+    let below = |x: f64| match x < middle {
+        true => 0.5 * ((x - middle) / WRONG).exp(),
+        false => 1.0 - 0.5 * ((middle - x) / WRONG).exp(),
     };
-    places.iter_mut().for_each(|place| *place = (*place).clamp(between.start, last));
-    places.push(guess);
+    let (first, last) = (below(0.0), below(1.0));
+    let share = |x: f64| 0.5 * x + 0.5 * (below(x) - first) / (last - first);
+    let place = |number: u64| {
+        let wanted = (number + 1) as f64 / (most + 1) as f64;
+        let (mut low, mut high) = (0.0, 1.0);
+        for _ in 0..30 {
+            let middle = (low + high) / 2.0;
+            if share(middle) < wanted { low = middle } else { high = middle }
+        }
+        between.start + ((low * length) as u64).min(between.end - between.start - 1)
+    };
+    (0..most).map(place).collect()
+}
+
+/// Without those that are there, and of those that come together one.
+pub(super) fn once(archive: &Archive, mut places: Vec<u64>) -> Vec<u64> {
     places.retain(|&place| !is_here(archive, place));
     places.sort_unstable();
-    // Of two that come together one is enough.
     places.dedup_by(|b, a| archive.to_fetch(*a..*b + 1) <= archive.to_fetch(*a..*a + 1));
-    places.extend(row.beside(gap, guess));
     places
 }
 
-/// So many places (at least two) from the first byte to the last.
+/// So many places, the last byte among them, as far from each other as the first is from the beginning.
 pub(super) fn spread(range: &Range<u64>, most: u64) -> Vec<u64> {
-    let (length, last) = (range.end.saturating_sub(range.start), most.max(2) - 1);
-    let one =
-        |number: u64| (u128::from(length.saturating_sub(1)) * u128::from(number) / u128::from(last)) as u64;
-    (0..=last).map(|number| range.start + one(number)).collect()
+    let (last, most) = (range.end.saturating_sub(range.start).saturating_sub(1), most.max(1));
+    let one = |number: u64| (u128::from(last) * u128::from(number) / u128::from(most)) as u64;
+    (1..=most).map(|number| range.start + one(number)).collect()
 }
 
 /// Reads both ends of a stretch that is there, and remembers it. False if there is nothing whole in it.
@@ -192,7 +224,8 @@ pub(super) async fn remember<R: Row>(row: &R, extent: &Range<u64>) -> Result<boo
         None => size,
     };
     let alone = |item: &Item<R::Key>| Item { at: item.at, end: item.end, key: row.alone(&item.key) };
-    let span = Span { extent: extent.clone(), first: alone(first), last: alone(last), size };
+    let weight = row.weight(&first.key) + row.weight(&last.key);
+    let span = Span { extent: extent.clone(), first: alone(first), last: alone(last), size, weight };
     Ok(lock(row.spans()).add(span))
 }
 

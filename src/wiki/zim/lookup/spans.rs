@@ -2,8 +2,10 @@
 
 use std::ops::Range;
 
-/// So many stretches are remembered, with two keys each: some 2 MiB at most, if keys are as long as titles are.
-const MOST: usize = 6000;
+/// What all stretches may take, in bytes.
+const MOST: usize = 2 * 1024 * 1024;
+/// What one takes besides its keys.
+const BESIDES: usize = 200;
 
 /// One of a row, and where it lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +24,8 @@ pub(super) struct Span<K> {
     pub last: Item<K>,
     /// How many bytes one takes there, about.
     pub size: f64,
+    /// What both keys take in memory, in bytes.
+    pub weight: usize,
 }
 
 /// What was found of the place of a key: the known ones just below and above it, and where nothing is known in between.
@@ -35,63 +39,74 @@ pub(super) struct Gap<K> {
 }
 
 /// In the order of their places, none of them touching another.
-pub(super) struct Spans<K>(Vec<Span<K>>);
+pub(super) struct Spans<K> {
+    spans: Vec<Span<K>>,
+    weight: usize,
+}
 
 impl<K: Ord + Clone> Spans<K> {
     pub(super) fn new() -> Spans<K> {
-        Spans(Vec::new())
+        Spans { spans: Vec::new(), weight: 0 }
     }
 
     /// Adds a stretch, in the place of what lies in it. False if the order of its things is not that of their places.
     pub(super) fn add(&mut self, span: Span<K>) -> bool {
-        let from = self.0.partition_point(|one| one.extent.end <= span.extent.start);
-        let to = self.0.partition_point(|one| one.extent.start < span.extent.end).max(from);
+        let from = self.spans.partition_point(|one| one.extent.end <= span.extent.start);
+        let to = self.spans.partition_point(|one| one.extent.start < span.extent.end).max(from);
         let is_above = |one: &Span<K>| one.last.key < span.first.key;
         let is_below = |one: &Span<K>| span.last.key < one.first.key;
-        let in_order = from.checked_sub(1).and_then(|at| self.0.get(at)).is_none_or(is_above)
-            && self.0.get(to).is_none_or(is_below)
+        let in_order = from.checked_sub(1).and_then(|at| self.spans.get(at)).is_none_or(is_above)
+            && self.spans.get(to).is_none_or(is_below)
             && span.first.key <= span.last.key;
         if in_order {
-            self.0.splice(from..to, [span]);
-            if self.0.len() > MOST {
-                let mut number = 0usize;
-                self.0.retain(|_| {
-                    number += 1;
-                    number % 2 == 1
-                });
+            self.weight += span.weight + BESIDES;
+            let replaced = self.spans.splice(from..to, [span]);
+            self.weight -= replaced.map(|one| one.weight + BESIDES).sum::<usize>();
+            while self.weight > MOST && self.spans.len() > 1 {
+                self.thin_out();
             }
         }
         in_order
     }
 
+    /// Forgets every other one.
+    fn thin_out(&mut self) {
+        let mut number = 0usize;
+        self.spans.retain(|_| {
+            number += 1;
+            number % 2 == 1
+        });
+        self.weight = self.spans.iter().map(|one| one.weight + BESIDES).sum();
+    }
+
     /// True if a stretch is known that has this byte.
     pub(super) fn has(&self, at: u64) -> bool {
-        let after = self.0.partition_point(|one| one.extent.start <= at);
-        after.checked_sub(1).and_then(|before| self.0.get(before)).is_some_and(|one| one.extent.end > at)
+        let after = self.spans.partition_point(|one| one.extent.start <= at);
+        after.checked_sub(1).and_then(|before| self.spans.get(before)).is_some_and(|one| one.extent.end > at)
     }
 
     /// Where `key` has its place, in a row that begins and ends so.
     pub(super) fn gap(&self, key: &K, row: &Range<u64>) -> Gap<K> {
         let mut gap = Gap { below: None, above: None, between: row.clone() };
-        let after = self.0.partition_point(|one| one.first.key <= *key);
-        if let Some(before) = after.checked_sub(1).and_then(|at| self.0.get(at)) {
+        let after = self.spans.partition_point(|one| one.first.key <= *key);
+        if let Some(before) = after.checked_sub(1).and_then(|at| self.spans.get(at)) {
             gap.narrow(key, &before.first, &before.last);
         }
-        if let Some(next) = self.0.get(after) {
+        if let Some(next) = self.spans.get(after) {
             gap.narrow(key, &next.first, &next.last);
         }
         gap
     }
 
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.spans.len()
     }
 
     /// The stretches that begin within these bytes.
     pub(super) fn within(&self, range: Range<u64>) -> &[Span<K>] {
-        let from = self.0.partition_point(|one| one.extent.start < range.start);
-        let to = self.0.partition_point(|one| one.extent.start < range.end).max(from);
-        self.0.get(from..to).unwrap_or_default()
+        let from = self.spans.partition_point(|one| one.extent.start < range.start);
+        let to = self.spans.partition_point(|one| one.extent.start < range.end).max(from);
+        self.spans.get(from..to).unwrap_or_default()
     }
 }
 
