@@ -42,6 +42,8 @@ for group in "$@"; do
         wants grub-pc-bin boots_a_pc
         wants xorriso has xorriso
         wants mtools has mformat
+        # What reads ZIM files.
+        wants zim-tools has zimdump
         ;;
     *)
         echo "install.sh: no such group: $group" >&2

@@ -13,6 +13,11 @@ use crate::lock::lock;
 const GROUP: u32 = 64;
 /// Of the header and the list of types.
 const HEAD: u64 = 4096;
+/// The bytes of each cluster, all of them behind the head: four articles, not compressed.
+const CLUSTER: u64 = 64 * 1024;
+const ARTICLE: u64 = (CLUSTER - 1 - 5 * 4) / 4;
+/// There is one for so many entries, wherever in the file: writers fill them as articles come.
+const ENTRIES_OF_CLUSTER: u32 = 256;
 /// What many paths begin with.
 const PHRASES: [&str; 10] = [
     "List_of_minor_planets_",
@@ -106,7 +111,7 @@ const REST: [(u8, &str); 8] = [
 impl MadeUp {
     /// With so many entries, 100 at least.
     pub fn new(entries: u32) -> MadeUp {
-        let mut at = HEAD;
+        let mut at = HEAD + u64::from(clusters(entries)) * CLUSTER;
         let mut groups = vec![at];
         for group in 0..entries.div_ceil(GROUP) {
             let numbers = group * GROUP..((group + 1) * GROUP).min(entries);
@@ -126,6 +131,11 @@ impl MadeUp {
 
     fn articles(&self) -> u32 {
         self.entries - REST.len() as u32
+    }
+
+    /// The bytes of an article.
+    pub fn article(&self) -> u64 {
+        ARTICLE
     }
 
     /// Where an entry begins.
@@ -156,12 +166,12 @@ impl MadeUp {
         let mut bytes = Vec::new();
         let mut number = articles.start;
         paths(0..self.articles(), articles, &mut String::new(), &mut |path| {
-            write_entry(number, b'C', &path, &mut bytes);
+            write_entry(number, self.entries, b'C', &path, &mut bytes);
             number += 1;
         });
         for number in numbers.start.max(self.articles())..numbers.end {
             let (namespace, path) = self.path(number);
-            write_entry(number, namespace, &path, &mut bytes);
+            write_entry(number, self.entries, namespace, &path, &mut bytes);
         }
         let bytes = Bytes::from(bytes);
         assert_eq!(bytes.len() as u64, self.groups[group as usize + 1] - self.groups[group as usize]);
@@ -178,10 +188,10 @@ impl MadeUp {
             &1u16.to_le_bytes(),
             &[9; 16],
             &self.entries.to_le_bytes(),
-            &1u32.to_le_bytes(),
+            &clusters(self.entries).to_le_bytes(),
             &pointers.to_le_bytes(),
             &titles.to_le_bytes(),
-            &(self.length() - 8).to_le_bytes(),
+            &(titles + u64::from(self.entries) * 4).to_le_bytes(),
             &80u64.to_le_bytes(),
             &0u32.to_le_bytes(),
             &u32::MAX.to_le_bytes(),
@@ -200,6 +210,15 @@ impl MadeUp {
         let rest = titles + u64::from(self.entries) * 4;
         if at < HEAD {
             return Bytes::from(self.head()).slice(at as usize..);
+        }
+        let entries = self.groups.first().copied().unwrap_or(HEAD);
+        if at < entries {
+            let within = (at - HEAD) % CLUSTER;
+            let offsets = (0..5u64).flat_map(|number| ((20 + number * ARTICLE) as u32).to_le_bytes());
+            let head: Vec<u8> = [1].into_iter().chain(offsets).collect();
+            let mut cluster = head;
+            cluster.resize(CLUSTER as usize, b'.');
+            return Bytes::from(cluster).slice(within as usize..);
         }
         if at < pointers {
             let group = self.groups.partition_point(|&start| start <= at) - 1;
@@ -220,13 +239,16 @@ impl MadeUp {
             let bytes = (first..self.entries.min(first + 4096)).flat_map(|number| number.to_le_bytes());
             return Bytes::from(bytes.collect::<Vec<_>>()).slice(((at - titles) % 4) as usize..);
         }
-        Bytes::from(vec![0; (self.length() - at) as usize])
+        let first = ((at - rest) / 8) as u32;
+        let place = |cluster: u32| HEAD + u64::from(cluster) * CLUSTER;
+        let bytes = (first..clusters(self.entries)).flat_map(|cluster| place(cluster).to_le_bytes());
+        Bytes::from(bytes.collect::<Vec<_>>()).slice(((at - rest) % 8) as usize..)
     }
 }
 
 impl Source for MadeUp {
     fn length(&self) -> u64 {
-        self.path_pointers_at() + u64::from(self.entries) * 12 + 8
+        self.path_pointers_at() + u64::from(self.entries) * 12 + u64::from(clusters(self.entries)) * 8
     }
 
     fn read(&self, range: Range<u64>) -> Bytes {
@@ -240,20 +262,25 @@ impl Source for MadeUp {
     }
 }
 
+fn clusters(entries: u32) -> u32 {
+    entries.div_ceil(ENTRIES_OF_CLUSTER)
+}
+
 /// The bytes of an entry: 80 on the average in one region, 92 in another, and no two neighbours alike.
 fn size(number: u32) -> u64 {
     let region = u64::from(mixed(u64::from(number / 40_000)) % 12);
     64 + region + u64::from(number.wrapping_mul(2_654_435_761) >> 27)
 }
 
-fn write_entry(number: u32, namespace: u8, path: &str, bytes: &mut Vec<u8>) {
+fn write_entry(number: u32, entries: u32, namespace: u8, path: &str, bytes: &mut Vec<u8>) {
     let start = bytes.len();
     if mixed(u64::from(number)) % 3 == 0 {
         bytes.extend([0xff, 0xff, 0, namespace, 0, 0, 0, 0]);
         bytes.extend((number / 2).to_le_bytes());
     } else {
         bytes.extend([0, 0, 0, namespace, 0, 0, 0, 0]);
-        bytes.extend(number.to_le_bytes().into_iter().chain([0; 4]));
+        let cluster = mixed(u64::from(number) + 7) % clusters(entries);
+        bytes.extend(cluster.to_le_bytes().into_iter().chain((number % 4).to_le_bytes()));
     }
     bytes.extend(path.bytes().chain([0]));
     let end = start + size(number) as usize;
@@ -312,8 +339,7 @@ fn weight(prefix: &str, (next, at_start, within): (&str, u32, u32)) -> u64 {
     let skew = 1 << (mixed(hash(prefix) ^ hash(next)) % 6);
     let is_on_the_way =
         |phrase: &&str| phrase.strip_prefix(prefix).is_some_and(|rest| rest.starts_with(next));
-    let boost =
-        if PHRASES.iter().any(|phrase| is_on_the_way(&phrase)) { 1 + prefix.len() as u64 * 400 } else { 0 };
+    let boost = if PHRASES.iter().any(is_on_the_way) { 1 + prefix.len() as u64 * 400 } else { 0 };
     u64::from(base) * skew + boost * 30
 }
 

@@ -216,3 +216,16 @@ fn an_entry_that_is_no_article_is_found_where_only_those_are_written() {
         find(&far, &lookup, (b'C', b"gone0")).is_some() && find(&far, &lookup, (b'C', b"gone1")).is_some()
     );
 }
+
+#[test]
+fn guesses_lie_the_closer_together_the_nearer_to_the_best() {
+    let places = row::likely(&(1000..101_000), 21_000, 9);
+    let apart: Vec<u64> = places.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(places.iter().all(|place| (1000..101_000).contains(place)) && places.len() == 9);
+    assert!(places.iter().any(|place| place.abs_diff(21_000) < 4000), "{places:?}");
+    assert!(apart.iter().max() > apart.iter().min().map(|least| least * 3).as_ref(), "{apart:?}");
+    assert!(
+        apart.iter().all(|&apart| apart < 25_000),
+        "no hole is much larger than without a guess: {apart:?}"
+    );
+}

@@ -1,0 +1,10 @@
+//! The site of `peerflix wiki`, over books in memory whose bytes come when the test says so.
+
+mod old;
+mod pages;
+mod programs;
+mod searching;
+mod waiting;
+mod world;
+#[path = "../shared/zim_writer.rs"]
+mod zim_writer;
