@@ -252,9 +252,9 @@ impl Site {
                 None => library.books(),
             };
             let told = books.iter().map(|book| {
-                let bar::Doing { had, asked, sentence } = bar::Doing::of(book);
+                let bar::Doing { label, had, asked, sentence } = bar::Doing::of(book);
                 let asked = if asked.is_empty() { asked } else { format!(" It {asked}.") };
-                format!("{sentence}{asked} {had}.")
+                format!("{sentence}{asked} {label} {had}.")
             });
             let waiting = library.waiting().into_iter().map(|(name, told)| format!("{name}: {told}"));
             told.chain(waiting).collect::<Vec<_>>().join(" ")

@@ -70,7 +70,8 @@ async fn of_broken_files_the_rest_is_read() {
             assert!(matches!(opened, Err(ZimError::NotZim(_))), "{name}");
             continue;
         }
-        let (broken, sound) = (opened.expect("the rest is read"), open(&sibling(&path)).await.expect("it opens"));
+        let (broken, sound) =
+            (opened.expect("the rest is read"), open(&sibling(&path)).await.expect("it opens"));
         let (ours, theirs) = (dirents(&broken).await, dirents(&sound).await);
         let (contents, expected) = (contents(&broken, &ours).await, contents(&sound, &theirs).await);
         let wrong = contents.iter().zip(&expected).filter(|(one, other)| one != other).count();
@@ -95,7 +96,10 @@ async fn of_broken_files_the_rest_is_read() {
             assert_eq!(wrong, 0, "{name}: every content is read");
             assert!(is_typeless(&broken, &ours) > is_typeless(&sound, &theirs), "{name}: one has no type");
         } else if name.contains("offset_in_cluster") {
-            assert!((1..=2).contains(&wrong), "{name}: {wrong} blobs of {items} are broken, the two at the offset");
+            assert!(
+                (1..=2).contains(&wrong),
+                "{name}: {wrong} blobs of {items} are broken, the two at the offset"
+            );
         } else if name.contains("outofbounds_clusterptrpos") {
             assert_eq!(wrong, items, "{name}: no content can be read");
         }

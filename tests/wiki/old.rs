@@ -1,11 +1,24 @@
 //! Books of before 6.1, whose paths begin with a namespace, and whose links may begin at the root of the site.
 
 use crate::world::{Held, READER, ask, config, get, library, serve, serve_with};
-use crate::zim_writer::Writer;
+use crate::zim_writer::{Compression, What, Writer, Written};
 
 fn old() -> Writer {
-    let writer =
-        Writer { major: 5, minor: 0, main_page: Some((b'A', "Home.html".to_owned())), ..Writer::default() };
+    let nothing = |path: &str, what| Written {
+        namespace: b'A',
+        path: path.into(),
+        title: String::new(),
+        what,
+        is_article: false,
+    };
+    let writer = Writer {
+        major: 5,
+        minor: 0,
+        compression: Compression::Xz,
+        main_page: Some((b'A', "Home.html".to_owned())),
+        entries: vec![nothing("Named", What::LinkTarget), nothing("Gone", What::Deleted)],
+        ..Writer::default()
+    };
     writer
         .page("Home.html", "Home", "<body><a href=\"/A/Paris.html\">Paris</a><img src=\"../I/x.png\"></body>")
         .page("Paris.html", "Paris", "<body>Paris</body>")
@@ -23,6 +36,14 @@ async fn paths_have_their_namespace() {
         assert_eq!(get(&server, path).await.status, 200, "{path}");
     }
     assert_eq!(get(&server, "/content/wiki/Paris.html").await.leads(), "/content/wiki/A/Paris.html");
+}
+
+#[tokio::test]
+async fn what_is_only_named_or_was_deleted_is_not_there() {
+    let server = serve(old());
+    for path in ["/content/wiki/A/Named", "/content/wiki/A/Gone"] {
+        assert_eq!(get(&server, path).await.status, 404, "{path}");
+    }
 }
 
 #[tokio::test]

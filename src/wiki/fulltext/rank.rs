@@ -25,11 +25,6 @@ impl Bm25 {
         Bm25::new(statistics, 1.0, 0.5)
     }
 
-    /// As libzim does for titles: how often a word is in one matters little, how long it is much.
-    pub fn of_titles(statistics: Statistics) -> Bm25 {
-        Bm25::new(statistics, 0.001, 1.0)
-    }
-
     fn new(statistics: Statistics, k1: f64, b: f64) -> Bm25 {
         let average = statistics.words as f64 / f64::from(statistics.documents.max(1));
         let per_length = if average > 0.0 { average.recip() } else { 0.0 };

@@ -85,6 +85,8 @@ impl Ask {
     /// The path of the page of ours from which this comes, as far as the client says.
     pub fn from(&self) -> Option<String> {
         let from = self.header(REFERER.as_str())?.parse::<Uri>().ok()?;
+        // `about:blank` is nobody's page.
+        from.host()?;
         Some(from.path().to_owned())
     }
 

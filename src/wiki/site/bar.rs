@@ -19,7 +19,9 @@ pub const ICON: &str = include_str!("bar/icon.svg");
 
 /// What the swarm does for a book, now.
 pub struct Doing {
-    /// Bytes that came in this run, of how many.
+    /// Whether `had` is what came in this run, or all there is.
+    pub label: &'static str,
+    /// Bytes, of how many.
     pub had: String,
     /// What is asked for, of whom; empty: nothing is.
     pub asked: String,
@@ -30,11 +32,10 @@ impl Doing {
     pub fn of(book: &Book) -> Doing {
         let statistics = book.activity.statistics();
         let length = ByteSize(book.archive.length());
-        let had = match statistics.downloaded {
-            0 if statistics.peers == 0 && book.archive.to_fetch(0..book.archive.length()) == 0 => {
-                format!("{length}, all here")
-            }
-            bytes => format!("This visit: {} of {length}", ByteSize(bytes)),
+        let is_all_here = || statistics.peers == 0 && book.archive.to_fetch(0..book.archive.length()) == 0;
+        let (label, had) = match statistics.downloaded {
+            0 if is_all_here() => ("All here:", length.to_string()),
+            bytes => ("This visit:", format!("{} of {length}", ByteSize(bytes))),
         };
         let waits = book.archive.waits();
         let from = match statistics.peers {
@@ -45,15 +46,16 @@ impl Doing {
             0 => String::new(),
             _ => format!("asks {from} for {}", ByteSize(waits.bytes)),
         };
-        Doing { had, asked, sentence: book.activity.sentence() }
+        Doing { label, had, asked, sentence: book.activity.sentence() }
     }
 
     pub fn json(book: &Book) -> Value {
-        let Doing { had, asked, sentence } = Doing::of(book);
+        let Doing { label, had, asked, sentence } = Doing::of(book);
         let statistics = book.activity.statistics();
         let waits = book.archive.waits();
         json!({
             "book": book.name,
+            "label": label,
             "had": had,
             "asked": asked,
             "sentence": sentence,
@@ -72,7 +74,7 @@ impl Doing {
 /// It stands in a shadow tree, so that the page's style does not reach it, nor its style the page. What is fixed needs room: the page
 /// begins below it.
 pub fn html(book: &Book, address: &str, tree: Tree) -> String {
-    let Doing { had, asked, sentence } = Doing::of(book);
+    let Doing { label, had, asked, sentence } = Doing::of(book);
     let (name, title) = (escaped(&book.name), escaped(book.title()));
     let root = escaped(&tree.root(&book.name));
     let random = escaped(&format!("/random?content={}", encoded_value(&book.name)));
@@ -88,7 +90,7 @@ pub fn html(book: &Book, address: &str, tree: Tree) -> String {
          <a href=\"{root}\" title=\"Main page\">{HOME}<span>Main page</span></a>\
          <a href=\"{random}\" title=\"Random page\">{DIE}<span>Random</span></a>\
          <a href=\"/peerflix/library\" title=\"All books\">{BOOKS}<span>Library</span></a>\
-         <p title=\"{sentence}\"><b>{had}</b> <i>{asked}</i></p>\
+         <p title=\"{sentence}\"><span>{label}</span> <b>{had}</b> <i>{asked}</i></p>\
          <a href=\"{off}\" title=\"Hide this bar\" aria-label=\"Hide this bar\">{CROSS}</a></nav></template>\
          <script src=\"/peerflix/bar.js\" defer></script></peerflix-bar>",
         had = escaped(&had),

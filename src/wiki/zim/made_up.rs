@@ -115,7 +115,7 @@ impl MadeUp {
         let mut groups = vec![at];
         for group in 0..entries.div_ceil(GROUP) {
             let numbers = group * GROUP..((group + 1) * GROUP).min(entries);
-            at += numbers.map(|number| size(number)).sum::<u64>();
+            at += numbers.map(size).sum::<u64>();
             groups.push(at);
         }
         MadeUp { entries, groups, last: Mutex::new(None) }
@@ -274,7 +274,7 @@ fn size(number: u32) -> u64 {
 
 fn write_entry(number: u32, entries: u32, namespace: u8, path: &str, bytes: &mut Vec<u8>) {
     let start = bytes.len();
-    if mixed(u64::from(number)) % 3 == 0 {
+    if mixed(u64::from(number)).is_multiple_of(3) {
         bytes.extend([0xff, 0xff, 0, namespace, 0, 0, 0, 0]);
         bytes.extend((number / 2).to_le_bytes());
     } else {
@@ -305,7 +305,7 @@ fn paths(all: Range<u32>, wanted: Range<u32>, prefix: &mut String, tell: &mut im
         return tell(format!("{prefix}{word}"));
     }
     let mut start = all.start;
-    if prefix.len() > 3 && mixed(hash(prefix)) % 3 == 0 {
+    if prefix.len() > 3 && mixed(hash(prefix)).is_multiple_of(3) {
         // A path that is the beginning of others.
         if wanted.start == start {
             tell(prefix.clone());

@@ -193,7 +193,7 @@ impl Titles {
             let mut number = 0usize;
             all.retain(|_, _| {
                 number += 1;
-                number % 2 == 0
+                number.is_multiple_of(2)
             });
         }
         all.extend(known);

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::browser::{Browser, ENTER};
 use super::encyclopedia::{FILM_ARTICLE, PICTURE_ARTICLE, RARE_ARTICLE, RARE_WORD, encyclopedia};
 use super::kiwix::Kiwix;
+use super::served::Served;
 
 /// How many pictures are on the page, and how many of them are to be seen.
 fn pictures(browser: &Browser) -> Value {
@@ -39,6 +40,38 @@ fn chromium_reads_kiwix_serve() {
     let outside: Vec<_> =
         browser.asked_for().into_iter().filter(|url| !url.starts_with(&kiwix.url())).collect();
     assert_eq!(outside, Vec::<String>::new());
-    println!("{:?}", browser.complains());
-    let _ = (RARE_ARTICLE, RARE_WORD, ENTER);
+}
+
+#[test]
+fn chromium_reads_a_book_that_comes_through_a_swarm() {
+    let ours = Served::through_a_swarm(&encyclopedia().zim, &[]);
+    let browser = Browser::start();
+    browser.goes_to(&format!("{}/", ours.url));
+    assert_eq!(browser.runs("return document.title"), "The Encyclopedia of Nothing");
+    browser.is_pictured("wiki-main");
+    browser.has_size(420, 800);
+    browser.is_pictured("wiki-narrow");
+    browser.has_size(1100, 900);
+
+    browser.clicks(&format!("a[href='./{PICTURE_ARTICLE}']"));
+    browser.sees("return document.title == 'An album of pictures' && document.readyState == 'complete'");
+    assert_eq!(pictures(&browser), json!([12, 12]));
+    browser.is_pictured("wiki-pictures");
+
+    browser.goes_to(&format!("{}/search?content=encyclopedia&pattern=nothing", ours.url));
+    browser.runs("document.querySelector('input[name=pattern]').value = ''");
+    browser.types("input[name=pattern]", &format!("{RARE_WORD}{ENTER}"));
+    browser.sees(&format!("return !!document.querySelector(\"a[href$='/{RARE_ARTICLE}']\")"));
+    browser.is_pictured("wiki-search");
+    browser.clicks(&format!("a[href$='/{RARE_ARTICLE}']"));
+    browser.sees("return document.readyState == 'complete' && document.body.innerText.length > 100");
+    assert!(browser.is_at().ends_with(RARE_ARTICLE), "{}", browser.is_at());
+
+    browser.goes_to(&format!("{}/content/encyclopedia/{FILM_ARTICLE}", ours.url));
+    plays_and_seeks(&browser);
+    let outside: Vec<_> = browser.asked_for().into_iter().filter(|url| !url.starts_with(&ours.url)).collect();
+    assert_eq!(outside, Vec::<String>::new());
+    assert_eq!(browser.complains(), Vec::<String>::new());
+    drop(browser);
+    ours.ends_well();
 }

@@ -197,7 +197,7 @@ fn names(articles: usize, chance: &mut Chance) -> Vec<String> {
 fn article(name: &str, number: usize, names: &[String], chance: &mut Chance) -> String {
     let depth = name.matches('/').count();
     let mut body = String::new();
-    if number % 5 == 0 {
+    if number.is_multiple_of(5) {
         let picture = 1 + number / 5 % PICTURES;
         let up = "../".repeat(depth);
         body.push_str(&format!("<img src=\"{up}pictures/p{picture:02}.jpg\" alt=\"\">\n"));

@@ -10,7 +10,7 @@ pub struct Served {
     pub running: Running,
     /// Without a slash at the end.
     pub url: String,
-    _swarm: Option<(Torrent, Seeds)>,
+    _swarm: (Torrent, Seeds),
 }
 
 impl Served {
@@ -22,13 +22,7 @@ impl Served {
         let all: Vec<_> =
             seeds.flags().into_iter().chain(flags.iter().map(|flag| (*flag).to_owned())).collect();
         let (running, url) = start(torrent.typed(), &all);
-        Served { running, url, _swarm: Some((torrent, seeds)) }
-    }
-
-    /// Of what is typed, with these flags.
-    pub fn of(typed: &str, flags: &[String]) -> Served {
-        let (running, url) = start(typed, flags);
-        Served { running, url, _swarm: None }
+        Served { running, url, _swarm: (torrent, seeds) }
     }
 
     /// Ctrl-C: it must end well.

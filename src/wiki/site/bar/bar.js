@@ -12,7 +12,7 @@
   const root = bar.shadowRoot;
   if (!root) return;
   const book = encodeURIComponent(bar.dataset.book);
-  const [told, had, asked] = ["p", "b", "i"].map((name) => root.querySelector(name));
+  const [told, label, had, asked] = ["p", "p span", "b", "i"].map((name) => root.querySelector(name));
 
   let timer = 0;
   const look = async () => {
@@ -21,6 +21,7 @@
     let pause = 2000;
     try {
       const doing = await (await fetch(`/peerflix/status.json?book=${book}`)).json();
+      label.textContent = doing.label;
       had.textContent = doing.had;
       asked.textContent = doing.asked;
       told.title = doing.sentence;

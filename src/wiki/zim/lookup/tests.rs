@@ -67,7 +67,7 @@ proptest! {
         let mut file = written(&paths);
         if is_scattered {
             let entries = Naive::new(file.clone()).header.entries;
-            file = scattered(&file, if entries % 7 == 0 { 1 } else { 7 });
+            file = scattered(&file, if entries.is_multiple_of(7) { 1 } else { 7 });
         }
         let naive = Naive::new(file.clone());
         let far = Far::new(Bytes::from(file), 1 << piece);
