@@ -182,7 +182,7 @@ fn a_magnet_is_waited_for_while_the_site_is_there_and_its_books_come_when_they_a
     let torrent = Torrent::of_file("all_of_it.zim", &encyclopedia().write());
     let magnet = format!("magnet:?xt=urn:btih:{}&dn=An+Encyclopedia", torrent.hex());
     let lonely = Served::new(&[&magnet], &nowhere());
-    let waits = lonely.answer("/").text();
+    let waits = lonely.answer("/peerflix/library").text();
     assert!(waits.contains("An Encyclopedia"), "it is told what is waited for: {waits}");
     lonely.ends();
 
