@@ -44,6 +44,9 @@ for group in "$@"; do
         wants mtools has mformat
         # What reads ZIM files.
         wants zim-tools has zimdump
+        wants kiwix-tools has kiwix-serve
+        wants chromium has chromium
+        wants chromium-driver has chromedriver
         ;;
     *)
         echo "install.sh: no such group: $group" >&2
