@@ -85,9 +85,8 @@ impl Ask {
     /// The path of the page of ours from which this comes, as far as the client says.
     pub fn from(&self) -> Option<String> {
         let from = self.header(REFERER.as_str())?.parse::<Uri>().ok()?;
-        // `about:blank` is nobody's page.
-        from.host()?;
-        Some(from.path().to_owned())
+        // `about:blank` has none: it is nobody's page.
+        Some(from.path().to_owned()).filter(|path| path.starts_with('/'))
     }
 
     fn header(&self, name: &str) -> Option<&str> {
